@@ -1,0 +1,105 @@
+import { z } from 'zod';
+import { Ref, Sha256 } from '../../workflows/contract/ref.ts';
+
+const Counts = z.record(z.string(), z.int().nonnegative());
+
+export const ConservationSchema = z.strictObject({
+  drawn: z.int(),
+  trained: z.int(),
+  withoutSignal: z.int(),
+  filtered: Counts,
+  failed: Counts,
+});
+
+/** What one generation measured; deterministic, hence part of what the run is. */
+export const GenerationMetrics = z.strictObject({
+  meanReward: z.number(),
+  meanQuality: z.number(),
+  /** Mean quality and number of prompts by step kind; absent kinds were not drawn. */
+  byStep: z.record(
+    z.string(),
+    z.strictObject({ prompts: z.int(), meanQuality: z.number(), meanReward: z.number() }),
+  ),
+  groupsWithSignal: z.int(),
+  bufferSize: z.int(),
+  bufferMeanDepth: z.number(),
+  bufferMaxDepth: z.int(),
+  bufferMeanScore: z.number(),
+  truncated: z.int(),
+  promptTokens: z.int(),
+  completionTokens: z.int(),
+  /** Of the update; null when no group had a signal. */
+  update: z
+    .strictObject({
+      loss: z.number(),
+      gradientNorm: z.number(),
+      kl: z.number(),
+      negativeLogProb: z.number(),
+      clipFraction: z.number(),
+      samplerMismatch: z.number(),
+      trainedTokens: z.int(),
+      processedTokens: z.int(),
+      steps: z.int(),
+    })
+    .nullable(),
+});
+export type GenerationMetrics = z.infer<typeof GenerationMetrics>;
+
+/** What the run *is* at one generation. Its canonical JSON is hashed; no clock, no host, no run name. */
+export const ManifestContent = z.strictObject({
+  schema: z.literal(1),
+  generation: z.int().nonnegative(),
+  /** Hash of the parent manifest's content; null for generation 0. */
+  parent: Sha256.nullable(),
+  configHash: Sha256,
+  seed: z.int().nonnegative(),
+  /** sha256 of the base model's file. */
+  model: Sha256,
+  policy: Sha256,
+  optimizer: Sha256.nullable(),
+  reference: Sha256.nullable(),
+  curriculum: Sha256,
+  plan: Sha256.nullable(),
+  rollouts: z.array(Sha256),
+  graded: z.array(Sha256),
+  groups: Sha256.nullable(),
+  metrics: GenerationMetrics.nullable(),
+  conservation: ConservationSchema.nullable(),
+  /** Hyperparameters changed while the run lived. */
+  changes: z.array(z.strictObject({ path: z.string(), from: z.json(), to: z.json() })),
+});
+export type ManifestContent = z.infer<typeof ManifestContent>;
+
+/** What happened to it: differs between two runs of one config and seed. */
+export const ManifestObserved = z.strictObject({
+  runKey: z.string(),
+  committedAt: z.iso.datetime(),
+  host: z.string(),
+  processor: z.string(),
+  versions: z.record(z.string(), z.string()),
+  workflowId: z.string(),
+  workflowRunId: z.string(),
+  /** Where each artifact of `content` is. */
+  artifacts: z.strictObject({
+    config: Ref,
+    policy: Ref,
+    optimizer: Ref.nullable(),
+    reference: Ref.nullable(),
+    curriculum: Ref,
+    plan: Ref.nullable(),
+    rollouts: z.array(Ref),
+    graded: z.array(Ref),
+    groups: Ref.nullable(),
+  }),
+  /** Seconds each step took, the attempt that committed only. */
+  seconds: z.record(z.string(), z.number().nonnegative()),
+});
+export type ManifestObserved = z.infer<typeof ManifestObserved>;
+
+/** One generation's record: the only state there is. `hash` is that of `content`. */
+export const Manifest = z.strictObject({
+  hash: Sha256,
+  content: ManifestContent,
+  observed: ManifestObserved,
+});
+export type Manifest = z.infer<typeof Manifest>;

@@ -1,0 +1,77 @@
+import type { StepKind } from '../curriculum/types.ts';
+import type { FinishReason } from '../policy/policy.ts';
+
+/** One prompt of a generation's plan; token ids are fixed here and used as they are from then on. */
+export interface PlannedPrompt {
+  ordinal: number;
+  step: StepKind;
+  source: 'taskSet' | 'buffer';
+  instanceId: string;
+  parentInstanceId: string | null;
+  parentRolloutId: string | null;
+  baseTaskId: string;
+  family: string;
+  gold: string;
+  turn: number;
+  /** k of the answer this prompt asks for: 0 = first answer. */
+  depth: number;
+  promptText: string;
+  promptIds: number[];
+  /** Key of each rollout's random stream, 16 hexadecimal digits. */
+  seeds: string[];
+}
+
+/** `sample`'s artifact: the plan, with the instances the prompts start from. JSON. */
+export interface Plan {
+  schema: 1;
+  generation: number;
+  prompts: PlannedPrompt[];
+}
+
+/** A row of rollouts-NN.parquet: one sampled completion. */
+export interface RolloutRow {
+  rolloutId: string;
+  generation: number;
+  ordinal: number;
+  rollout: number;
+  instanceId: string;
+  parentInstanceId: string | null;
+  parentRolloutId: string | null;
+  baseTaskId: string;
+  family: string;
+  gold: string;
+  step: StepKind;
+  source: 'taskSet' | 'buffer';
+  turn: number;
+  depth: number;
+  prompt: string;
+  promptIds: number[];
+  completion: string;
+  completionIds: number[];
+  /** Sampling log-prob of each completion token. */
+  logProbs: number[];
+  finishReason: FinishReason;
+  seed: string;
+  /** sha256 of the adapter that sampled. */
+  policy: string;
+}
+
+/** A row of graded-NN.parquet: what the grader said of one rollout. */
+export interface GradedRow {
+  rolloutId: string;
+  quality: number | null;
+  verdict: string;
+  answer: string | null;
+  graderVersion: string;
+  /** Set when grading failed. */
+  error: string | null;
+}
+
+/** A row of groups.parquet: everything about one rollout that an audit needs, and what the update trains on. */
+export interface GroupRow extends RolloutRow, Omit<GradedRow, 'rolloutId'> {
+  reward: number;
+  advantage: number;
+  learnability: number;
+  /** Why the group gives no gradient, or null. */
+  dropped: string | null;
+}

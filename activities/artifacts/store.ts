@@ -1,0 +1,26 @@
+import type { Ref } from '../../workflows/contract/ref.ts';
+
+/**
+ * The artifact store: immutable objects under legible keys, read back by Ref and verified. Errors are
+ * `TypedFailure`s: `ArtifactMissing`, `ArtifactCorrupt`, `StoreUnavailable`, `StoreDenied`.
+ */
+export interface Store {
+  /** Puts if absent. When the key exists with the same bytes, its Ref; with others, `ArtifactConflict`. */
+  put(key: string, bytes: Uint8Array, contentType: string): Promise<Ref>;
+  /** Puts with `If-None-Match: *`; the loser gets the winner's bytes. */
+  putOnce(
+    key: string,
+    bytes: Uint8Array,
+    contentType: string,
+  ): Promise<{ won: boolean; bytes: Uint8Array; ref: Ref }>;
+  /** Replaces what is there. Only for things that are not state: reports, history exports. */
+  overwrite(key: string, bytes: Uint8Array, contentType: string): Promise<Ref>;
+  /** Verified bytes. */
+  read(ref: Ref): Promise<Uint8Array>;
+  /** Bytes at a key and their Ref, or null when there are none. */
+  find(key: string): Promise<{ bytes: Uint8Array; ref: Ref } | null>;
+  /** Keys under a prefix, sorted. */
+  list(prefix: string): Promise<string[]>;
+  /** Throws a clear failure when the store cannot be reached or refuses us. */
+  check(): Promise<void>;
+}

@@ -1,0 +1,142 @@
+import type { TrainingConfig } from '../../workflows/contract/config.ts';
+import type { Message } from '../curriculum/types.ts';
+
+/** Why a completion ended, one sentence each. */
+export type FinishReason =
+  | 'stop' // the model produced an end-of-turn token
+  | 'stopString' // the text reached one of the stop strings
+  | 'length'; // maxNewTokens were produced: the answer is truncated
+
+/** Progress of an engine call, fit for heartbeats and terminals. */
+export interface Progress {
+  phase: string;
+  done: number;
+  total: number;
+  /** Tokens processed so far in this call. */
+  tokens: number;
+}
+
+/** How a caller follows and stops a call. Aborting rejects with the signal's reason after the current mini-step. */
+export interface Call {
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+/** An adapter (or optimizer state) by content: `load` is asked only when the engine does not hold `sha256` yet. */
+export interface Blob {
+  sha256: string;
+  load: () => Promise<Uint8Array>;
+}
+
+/** One prompt and the random keys (16 hexadecimal digits) of its rollouts; the number of keys is G. */
+export interface SamplePrompt {
+  tokenIds: number[];
+  keys: string[];
+}
+
+export interface SampleOptions {
+  maxNewTokens: number;
+  temperature: number;
+  /** Completion ends after any of these texts; the model's own end tokens always end it. */
+  stopStrings: readonly string[];
+}
+
+export interface Completion {
+  /** What was sampled, the end token included. */
+  tokenIds: number[];
+  /** Log-prob of each token under the distribution it was sampled from. */
+  logProbs: number[];
+  finishReason: FinishReason;
+}
+
+/** One group to train on: the prompt once, its completions, each with its advantage. */
+export interface TrainGroup {
+  promptIds: number[];
+  completions: {
+    tokenIds: number[];
+    /** From sampling: gives the sampler/learner mismatch. */
+    logProbs: number[];
+    advantage: number;
+    /** False: counted, but gives no gradient (overlong answers). */
+    trained: boolean;
+  }[];
+}
+
+export interface UpdateRequest {
+  /** PEFT adapter, safetensors bytes. */
+  adapter: Blob;
+  /** AdamW moments and step count, safetensors bytes; null before the first update. */
+  optimizer: Blob | null;
+  /** Needed when klCoefficient > 0. */
+  reference: Blob | null;
+  groups: TrainGroup[];
+  training: TrainingConfig;
+}
+
+/** What an update did. All finite, or the update fails with `NonFiniteLoss`. */
+export interface UpdateMetrics {
+  loss: number;
+  gradientNorm: number;
+  /** k3 estimate of KL(π ‖ π_ref) per token; 0 without a reference. */
+  kl: number;
+  /** Mean negative log-prob of the trained tokens. */
+  negativeLogProb: number;
+  /** Share of tokens whose ratio was clipped. */
+  clipFraction: number;
+  /** Mean |learner log-prob − sampler log-prob| per token, at the start of the update. */
+  samplerMismatch: number;
+  trainedTokens: number;
+  processedTokens: number;
+  steps: number;
+}
+
+export interface UpdateResult {
+  adapter: Uint8Array;
+  optimizer: Uint8Array;
+  metrics: UpdateMetrics;
+}
+
+export interface ModelInfo {
+  /** sha256 of the model file. */
+  sha256: string;
+  name: string;
+  parameters: number;
+  vocabulary: number;
+  contextLength: number;
+}
+
+/**
+ * The policy engine as the activities see it: a frozen base model plus adapters, on one device. Implemented by
+ * a child process (`engine/device.ts`), because ONNX Runtime blocks the JavaScript thread it runs on.
+ */
+export interface Device {
+  model(): Promise<ModelInfo>;
+  /** A fresh adapter: A random from the seed, B zero, so that it changes nothing yet. */
+  initialAdapter(lora: TrainingConfig['lora'], seed: string): Promise<Uint8Array>;
+  /** G completions for each prompt, in order. Same inputs, same bytes. */
+  generate(
+    adapter: Blob | null,
+    prompts: SamplePrompt[],
+    options: SampleOptions,
+    call?: Call,
+  ): Promise<Completion[][]>;
+  /** One GRPO update: `epochs` AdamW steps over the groups. */
+  update(request: UpdateRequest, call?: Call): Promise<UpdateResult>;
+  /** Log-prob of each token given all before it; null for the first. */
+  logProbs(adapter: Blob | null, sequences: number[][], call?: Call): Promise<(number | null)[][]>;
+  /** Adapter (1 − α) ref + α θ, elementwise. */
+  blend(reference: Blob, adapter: Blob, alpha: number): Promise<Uint8Array>;
+  /** Process id of the engine child, for diagnosis and tests; null when it is not running. */
+  processId(): number | null;
+  close(): Promise<void>;
+}
+
+/** Text ↔ token ids, with the model's own tokeniser and chat template. Lives in the worker; needs no engine. */
+export interface Tokenizer {
+  /** The chat template applied, ending where the assistant's answer starts. */
+  renderPrompt(messages: Message[]): string;
+  encode(text: string): number[];
+  /** Special tokens are left out. */
+  decode(tokenIds: number[]): string;
+  readonly stopTokenIds: readonly number[];
+}

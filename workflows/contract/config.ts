@@ -1,0 +1,156 @@
+import { z } from 'zod';
+
+const probability = z.number().min(0).max(1);
+const positive = z.number().positive();
+const count = z.int().positive();
+
+/** Which generated-arithmetic families, in what proportion. A weight of 0 leaves a family out. */
+const ArithmeticDomain = z.strictObject({
+  name: z.literal('arithmetic'),
+  /** family name → weight; the domain names the families it knows. */
+  families: z.record(z.string(), z.number().nonnegative()),
+  /** Distinct training problems, the task set M. */
+  trainTasks: count,
+  /** Distinct held-out problems, disjoint from training. */
+  heldOutTasks: count,
+  /** Seed of the problem sets, apart from the run's seed so that runs can share problems. */
+  taskSeed: z.int().nonnegative(),
+});
+
+/** One entry per domain; the `name` decides which. */
+export const DomainConfig = z.discriminatedUnion('name', [ArithmeticDomain]);
+export type DomainConfig = z.infer<typeof DomainConfig>;
+
+/** The curriculum: the task buffer B and how prompts are drawn from it (ExIt §4.1, Algorithm 1). */
+export const CurriculumConfig = z.strictObject({
+  /** N: scored instances kept. */
+  capacity: count,
+  /** B_min: nothing is selected from the buffer before it holds this many. */
+  minimumSize: count,
+  /** p: probability that a prompt comes from the buffer instead of the task set. 0 is plain GRPO. */
+  selectProbability: probability,
+  /** true: a selected instance gets a self-iteration step. false: only base-task prefixes are kept and replayed. */
+  selfIteration: z.boolean(),
+  /** p_div: probability that a self-iteration step diverges instead of improving. */
+  divergeProbability: probability,
+  /** κ: selection ∝ exp(κ S). The paper gives none. */
+  inverseTemperature: z.number().nonnegative(),
+  /** Which rollouts of a group enter the buffer as new instances (the paper's Algorithm 1 shows one rollout). */
+  expand: z.enum(['one', 'all']),
+  /** Replaces our wording of the step prompts; `{request}` and `{response}` are filled in. */
+  prompts: z.strictObject({ improve: z.string(), diverge: z.string() }).optional(),
+});
+export type CurriculumConfig = z.infer<typeof CurriculumConfig>;
+
+export const SamplingConfig = z.strictObject({
+  promptsPerGeneration: count,
+  /** G: rollouts of one prompt. */
+  rolloutsPerPrompt: z.int().min(2),
+  maxNewTokens: count.max(8192),
+  temperature: positive,
+  /** Prompts played by one `iterate` activity. */
+  promptsPerShard: count,
+});
+export type SamplingConfig = z.infer<typeof SamplingConfig>;
+
+export const TrainingConfig = z.strictObject({
+  learningRate: positive,
+  adamBetas: z.tuple([probability, probability]),
+  adamEpsilon: positive,
+  weightDecay: z.number().nonnegative(),
+  /** Largest gradient norm; a larger one is scaled down to it. */
+  gradientClip: positive,
+  /** ε of the clipped ratio (ExIt §2.2: 0.2 everywhere). */
+  clipRatio: positive.max(1),
+  /** β of the KL penalty to the reference policy; 0 keeps no reference. */
+  klCoefficient: z.number().nonnegative(),
+  /** Every `interval` generations ref ← (1 − α) ref + α θ. */
+  reference: z.strictObject({ interval: count, alpha: probability }),
+  /** Passes over one generation's groups. */
+  epochs: count,
+  advantage: z.enum(['standard', 'centered']),
+  lossNormalisation: z.enum(['sequence', 'token', 'constant']),
+  lora: z.strictObject({
+    rank: count,
+    alpha: positive,
+    targets: z.array(z.enum(['q', 'k', 'v', 'o', 'gate', 'up', 'down'])).min(1),
+  }),
+  /** Most tokens (prompt once + completions, with padding) in one forward and backward pass. */
+  tokensPerMicroBatch: count,
+});
+export type TrainingConfig = z.infer<typeof TrainingConfig>;
+
+/** K-step self-improvement on held-out problems (ExIt §5.3). */
+export const EvaluationConfig = z.strictObject({
+  /** Held-out problems played. */
+  tasks: count,
+  /** K: self-iteration steps after the first answer. */
+  depth: z.int().nonnegative().max(64),
+  /** Answers a problem gets at each depth. */
+  samplesPerTask: count,
+  temperature: positive,
+  /** Evaluate after every so many generations, besides before the first and after the last; 0 is those only. */
+  every: z.int().nonnegative(),
+});
+export type EvaluationConfig = z.infer<typeof EvaluationConfig>;
+
+/**
+ * Everything a run is. Strict: an unknown key is an error. Presets are complete files; nothing has a default,
+ * so the file that started a run says all of it.
+ */
+export const RunConfig = z
+  .strictObject({
+    /** The place in the ladder of ExIt Table 1; checked against the curriculum's values. */
+    strategy: z.enum(['grpo', 'curriculum', 'improve', 'diverge']),
+    /** Seed of everything random in the run. */
+    seed: z.int().nonnegative(),
+    generations: count.max(100_000),
+    /** A model this project can set up by itself, or the path of a GGUF file on the worker. */
+    model: z.string().min(1),
+    domain: DomainConfig,
+    curriculum: CurriculumConfig,
+    sampling: SamplingConfig,
+    training: TrainingConfig,
+    evaluation: EvaluationConfig,
+    /** Threads of the engine; part of the configuration because it decides the bits. */
+    threads: count.max(256),
+    /** Most milliseconds for grading one answer. */
+    graderTimeoutMs: count,
+  })
+  .superRefine((config, context) => {
+    const { curriculum } = config;
+    const wrong = (path: PropertyKey[], message: string) =>
+      context.addIssue({ code: 'custom', path, message });
+    const expected = {
+      grpo: { select: false, selfIteration: false, diverge: false },
+      curriculum: { select: true, selfIteration: false, diverge: false },
+      improve: { select: true, selfIteration: true, diverge: false },
+      diverge: { select: true, selfIteration: true, diverge: true },
+    }[config.strategy];
+    if (curriculum.selectProbability > 0 !== expected.select)
+      wrong(
+        ['curriculum', 'selectProbability'],
+        `strategy '${config.strategy}' needs it ${expected.select ? '> 0' : '= 0'}`,
+      );
+    if (curriculum.selfIteration !== expected.selfIteration)
+      wrong(
+        ['curriculum', 'selfIteration'],
+        `strategy '${config.strategy}' needs it ${expected.selfIteration}`,
+      );
+    if (curriculum.divergeProbability > 0 !== expected.diverge)
+      wrong(
+        ['curriculum', 'divergeProbability'],
+        `strategy '${config.strategy}' needs it ${expected.diverge ? '> 0' : '= 0'}`,
+      );
+    if (curriculum.minimumSize > curriculum.capacity)
+      wrong(
+        ['curriculum', 'minimumSize'],
+        `${curriculum.minimumSize} is more than capacity ${curriculum.capacity}`,
+      );
+    if (config.evaluation.tasks > config.domain.heldOutTasks)
+      wrong(
+        ['evaluation', 'tasks'],
+        `${config.evaluation.tasks} is more than domain.heldOutTasks ${config.domain.heldOutTasks}`,
+      );
+  });
+export type RunConfig = z.infer<typeof RunConfig>;
