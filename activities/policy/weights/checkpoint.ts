@@ -1,3 +1,5 @@
+import { openGguf } from './gguf.ts';
+
 /** The shape of a decoder-only transformer, in the words of Hugging Face's `config.json`. */
 export interface ModelConfig {
   family: 'llama';
@@ -38,6 +40,5 @@ export interface Checkpoint {
 
 /** Opens a model file. Throws `ModelUnavailable` when it is missing, damaged or of an unsupported kind. */
 export async function openCheckpoint(path: string): Promise<Checkpoint> {
-  const { openGguf } = await import('./gguf.ts');
   return openGguf(path);
 }
