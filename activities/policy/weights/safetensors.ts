@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import { TypedFailure } from '../../../workflows/contract/failures.ts';
+import type { Tensor } from './checkpoint.ts';
+
+/** What a safetensors file holds. */
+export interface Safetensors {
+  tensors: Map<string, Tensor>;
+  metadata: Record<string, string>;
+}
+
+const LENGTH_BYTES = 8;
+
+/**
+ * Tensors as safetensors bytes (F32, little-endian). Names and metadata are sorted and the header is padded to
+ * eight bytes, so equal content gives equal bytes.
+ */
+export function encodeSafetensors({ tensors, metadata }: Safetensors): Uint8Array<ArrayBuffer> {
+  const names = [...tensors.keys()].sort();
+  const header: Record<string, unknown> = {
+    __metadata__: Object.fromEntries(Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1))),
+  };
+  let dataBytes = 0;
+  for (const name of names) {
+    const { shape, data } = tensors.get(name)!;
+    header[name] = { dtype: 'F32', shape, data_offsets: [dataBytes, dataBytes + data.byteLength] };
+    dataBytes += data.byteLength;
+  }
+  const json = Buffer.from(JSON.stringify(header));
+  const headerBytes = Math.ceil(json.length / 8) * 8;
+  const bytes = new Uint8Array(LENGTH_BYTES + headerBytes + dataBytes);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(headerBytes), true);
+  bytes.fill(' '.charCodeAt(0), LENGTH_BYTES, LENGTH_BYTES + headerBytes);
+  bytes.set(json, LENGTH_BYTES);
+  let at = LENGTH_BYTES + headerBytes;
+  for (const name of names) {
+    const { buffer, byteOffset, byteLength } = tensors.get(name)!.data;
+    bytes.set(new Uint8Array(buffer, byteOffset, byteLength), at);
+    at += byteLength;
+  }
+  return bytes;
+}
+
+const size = z.int().nonnegative();
+const Header = z
+  .looseObject({ __metadata__: z.record(z.string(), z.string()).optional() })
+  .catchall(
+    z.strictObject({ dtype: z.literal('F32'), shape: z.array(size), data_offsets: z.tuple([size, size]) }),
+  );
+
+/** Reads safetensors bytes with F32 tensors; anything malformed is `ArtifactCorrupt`. */
+export function decodeSafetensors(bytes: Uint8Array): Safetensors {
+  const corrupt = (reason: string, cause?: unknown): never => {
+    throw new TypedFailure('ArtifactCorrupt', `not a safetensors file: ${reason}`, { cause });
+  };
+  if (bytes.length < LENGTH_BYTES) return corrupt(`${bytes.length} bytes are too few`);
+  const headerBytes = Number(
+    new DataView(bytes.buffer, bytes.byteOffset, LENGTH_BYTES).getBigUint64(0, true),
+  );
+  const start = LENGTH_BYTES + headerBytes;
+  if (start > bytes.length)
+    return corrupt(`the header says ${headerBytes} bytes, ${bytes.length - LENGTH_BYTES} follow`);
+
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(LENGTH_BYTES, start)));
+  } catch (cause) {
+    return corrupt('the header is not JSON', cause);
+  }
+  const parsed = Header.safeParse(json);
+  if (!parsed.success) return corrupt(`the header is wrong: ${z.prettifyError(parsed.error)}`, parsed.error);
+  const { __metadata__: metadata = {}, ...entries } = parsed.data;
+
+  const tensors = new Map<string, Tensor>();
+  for (const [name, { shape, data_offsets }] of Object.entries(entries)) {
+    const [from, to] = data_offsets;
+    const expected = shape.reduce((product, length) => product * length, 4);
+    if (to - from !== expected)
+      corrupt(`tensor ${name} [${shape}] needs ${expected} bytes, ${to - from} are given`);
+    if (start + to > bytes.length)
+      corrupt(`tensor ${name} ends at byte ${start + to} of a file of ${bytes.length}`);
+    tensors.set(name, { shape, data: new Float32Array(bytes.slice(start + from, start + to).buffer) });
+  }
+  return { tensors, metadata };
+}
