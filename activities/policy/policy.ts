@@ -69,8 +69,11 @@ export interface UpdateRequest {
   optimizer: Blob | null;
   /** Needed when klCoefficient > 0. */
   reference: Blob | null;
+  /** The groups with signal, at least one. */
   groups: TrainGroup[];
   training: TrainingConfig;
+  /** Most tokens an answer could have: the divisor of `lossNormalisation: 'constant'`. */
+  maxNewTokens: number;
 }
 
 /** What an update did. All finite, or the update fails with `NonFiniteLoss`. */
