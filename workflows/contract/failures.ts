@@ -11,6 +11,10 @@ export const failures = {
   ArtifactCorrupt: { retryable: false, means: 'an object does not have the bytes its Ref promises' },
   ArtifactMissing: { retryable: false, means: 'an object that a Ref names is not in the store' },
   ArtifactConflict: { retryable: false, means: 'a step was already committed from other inputs' },
+  ArtifactInvalid: {
+    retryable: false,
+    means: 'a step tried to write a value that an artifact cannot keep',
+  },
   StoreUnavailable: { retryable: true, means: 'the object store does not answer' },
   StoreDenied: { retryable: false, means: 'the object store refuses our credentials' },
   ParentNotHead: { retryable: false, means: 'a manifest names a parent that is not the newest generation' },
