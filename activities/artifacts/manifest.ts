@@ -1,15 +1,6 @@
 import { z } from 'zod';
 import { Ref, Sha256 } from '../../workflows/contract/ref.ts';
-
-const Counts = z.record(z.string(), z.int().nonnegative());
-
-export const ConservationSchema = z.strictObject({
-  drawn: z.int(),
-  trained: z.int(),
-  withoutSignal: z.int(),
-  filtered: Counts,
-  failed: Counts,
-});
+import { Conservation, UpdateMetrics } from '../../workflows/contract/steps.ts';
 
 /** What one generation measured; deterministic, hence part of what the run is. */
 export const GenerationMetrics = z.strictObject({
@@ -29,19 +20,7 @@ export const GenerationMetrics = z.strictObject({
   promptTokens: z.int(),
   completionTokens: z.int(),
   /** Of the update; null when no group had a signal. */
-  update: z
-    .strictObject({
-      loss: z.number(),
-      gradientNorm: z.number(),
-      kl: z.number(),
-      negativeLogProb: z.number(),
-      clipFraction: z.number(),
-      samplerMismatch: z.number(),
-      trainedTokens: z.int(),
-      processedTokens: z.int(),
-      steps: z.int(),
-    })
-    .nullable(),
+  update: UpdateMetrics.nullable(),
 });
 export type GenerationMetrics = z.infer<typeof GenerationMetrics>;
 
@@ -64,7 +43,7 @@ export const ManifestContent = z.strictObject({
   graded: z.array(Sha256),
   groups: Sha256.nullable(),
   metrics: GenerationMetrics.nullable(),
-  conservation: ConservationSchema.nullable(),
+  conservation: Conservation.nullable(),
   /** Hyperparameters changed while the run lived. */
   changes: z.array(z.strictObject({ path: z.string(), from: z.json(), to: z.json() })),
 });

@@ -1,4 +1,4 @@
-import type { StepKind } from '../curriculum/types.ts';
+import type { Curriculum, Instance, StepKind } from '../curriculum/types.ts';
 import type { FinishReason } from '../policy/policy.ts';
 
 /** One prompt of a generation's plan; token ids are fixed here and used as they are from then on. */
@@ -19,13 +19,17 @@ export interface PlannedPrompt {
   promptIds: number[];
   /** Key of each rollout's random stream, 16 hexadecimal digits. */
   seeds: string[];
+  /** Where the prompt starts from, history included. */
+  instance: Instance;
 }
 
-/** `sample`'s artifact: the plan, with the instances the prompts start from. JSON. */
+/** The artifact of `sample` and of `pose`: everything `iterate` needs to know. JSON. */
 export interface Plan {
   schema: 1;
   generation: number;
   prompts: PlannedPrompt[];
+  /** Where the base-task permutation stands after these draws; null in an evaluation, which draws nothing. */
+  cursor: Curriculum['cursor'] | null;
 }
 
 /** A row of rollouts-NN.parquet: one sampled completion. */

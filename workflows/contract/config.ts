@@ -82,8 +82,8 @@ export type TrainingConfig = z.infer<typeof TrainingConfig>;
 
 /** K-step self-improvement on held-out problems (ExIt §5.3). */
 export const EvaluationConfig = z.strictObject({
-  /** Held-out problems played. */
-  tasks: count,
+  /** Held-out problems played; 0 for no evaluation at all. */
+  tasks: z.int().nonnegative(),
   /** K: self-iteration steps after the first answer. */
   depth: z.int().nonnegative().max(64),
   /** Answers a problem gets at each depth. */

@@ -1,0 +1,37 @@
+import { TypedFailure } from '../workflows/contract/failures.ts';
+import type { Ref } from '../workflows/contract/ref.ts';
+import { decodeGraded, decodeRollouts } from './artifacts/parquet.ts';
+import type { GradedRow, Plan, RolloutRow } from './artifacts/records.ts';
+import type { Store } from './artifacts/store.ts';
+
+/** A rollout with what the grader said of it. */
+export type Answer = RolloutRow & Omit<GradedRow, 'rolloutId'>;
+
+/** The answers to a plan's prompts, one list a prompt, shards merged in ordinal order (invariant 3). */
+export async function readAnswers(
+  store: Store,
+  plan: Plan,
+  rollouts: Ref[],
+  graded: Ref[],
+): Promise<Answer[][]> {
+  const answers: Answer[][] = plan.prompts.map(() => []);
+  for (const [shard, ref] of rollouts.entries()) {
+    const gradedRef = graded[shard];
+    if (!gradedRef) throw new TypedFailure('ArtifactMissing', `${ref.key} was never graded`);
+    const rows = decodeRollouts(await store.read(ref), ref.key);
+    const grades = new Map(
+      decodeGraded(await store.read(gradedRef), gradedRef.key).map((grade) => [grade.rolloutId, grade]),
+    );
+    for (const row of rows) {
+      const grade = grades.get(row.rolloutId);
+      const group = answers[row.ordinal];
+      if (!grade || !group)
+        throw new TypedFailure(
+          'ArtifactCorrupt',
+          `${ref.key} and ${gradedRef.key} disagree about rollout ${row.rolloutId}`,
+        );
+      group.push({ ...row, ...grade });
+    }
+  }
+  return answers;
+}

@@ -1,0 +1,103 @@
+import { activityInfo } from '@temporalio/activity';
+import type { CommitInput, CommitResult } from '../workflows/contract/steps.ts';
+import type { GenerationMetrics, ManifestObserved } from './artifacts/manifest.ts';
+import { commitManifest } from './artifacts/manifests.ts';
+import { decodeGroups } from './artifacts/parquet.ts';
+import type { GroupRow } from './artifacts/records.ts';
+import type { Dependencies } from './dependencies.ts';
+import { loadState } from './state.ts';
+
+/** Writes the generation's manifest: the one atomic step that makes it part of the run. */
+export function commit(dependencies: Dependencies) {
+  return async (input: CommitInput): Promise<CommitResult> => {
+    const { store } = dependencies;
+    const { runKey, generation, score, update } = input;
+    const { manifest } = await loadState(store, input);
+    const rows = decodeGroups(await store.read(score.groups), score.groups.key);
+    const metrics = measure(rows, input);
+    const artifacts = {
+      config: manifest.observed.artifacts.config,
+      policy: update.policy,
+      optimizer: update.optimizer,
+      reference: update.reference,
+      curriculum: score.curriculum,
+      plan: input.plan,
+      rollouts: input.rollouts,
+      graded: input.graded,
+      groups: score.groups,
+    };
+    const head = await commitManifest(
+      store,
+      runKey,
+      {
+        ...manifest.content,
+        generation,
+        parent: input.head.hash,
+        policy: update.policy.sha256,
+        optimizer: update.optimizer?.sha256 ?? null,
+        reference: update.reference?.sha256 ?? null,
+        curriculum: score.curriculum.sha256,
+        plan: input.plan.sha256,
+        rollouts: input.rollouts.map(({ sha256 }) => sha256),
+        graded: input.graded.map(({ sha256 }) => sha256),
+        groups: score.groups.sha256,
+        metrics,
+        conservation: score.conservation,
+        changes: [],
+      },
+      observe(dependencies, runKey, artifacts, input.seconds),
+    );
+    const summary = `Generation ${generation}: mean reward ${metrics.meanReward.toFixed(3)}, ${metrics.groupsWithSignal} of ${score.conservation.drawn} groups with signal, buffer ${metrics.bufferSize} at mean depth ${metrics.bufferMeanDepth.toFixed(2)}, policy ${update.policy.sha256.slice(0, 8)}`;
+    return { head, meanReward: metrics.meanReward, summary };
+  };
+}
+
+/** The `observed` half of a manifest: what happened to this execution of the run. */
+export function observe(
+  dependencies: Dependencies,
+  runKey: string,
+  artifacts: ManifestObserved['artifacts'],
+  seconds: Record<string, number>,
+): ManifestObserved {
+  const { workflowExecution } = activityInfo();
+  return {
+    runKey,
+    committedAt: new Date().toISOString(),
+    ...dependencies.environment,
+    workflowId: workflowExecution?.workflowId ?? '',
+    workflowRunId: workflowExecution?.runId ?? '',
+    artifacts,
+    seconds,
+  };
+}
+
+function measure(rows: GroupRow[], { score, update }: CommitInput): GenerationMetrics {
+  const byStep: GenerationMetrics['byStep'] = {};
+  for (const step of new Set(rows.map((row) => row.step))) {
+    const ofStep = rows.filter((row) => row.step === step);
+    byStep[step] = {
+      prompts: new Set(ofStep.map((row) => row.ordinal)).size,
+      meanQuality: mean(ofStep.map((row) => row.quality ?? 0)),
+      meanReward: mean(ofStep.map((row) => row.reward)),
+    };
+  }
+  const prompts = new Map(rows.map((row) => [row.ordinal, row.promptIds.length]));
+  return {
+    meanReward: score.meanReward,
+    meanQuality: mean(rows.map((row) => row.quality ?? 0)),
+    byStep,
+    groupsWithSignal: score.groupsWithSignal,
+    bufferSize: score.buffer.size,
+    bufferMeanDepth: score.buffer.meanDepth,
+    bufferMaxDepth: score.buffer.maxDepth,
+    bufferMeanScore: score.buffer.meanScore,
+    truncated: rows.filter((row) => row.finishReason === 'length').length,
+    promptTokens: [...prompts.values()].reduce((sum, length) => sum + length, 0),
+    completionTokens: rows.reduce((sum, row) => sum + row.completionIds.length, 0),
+    update: update.metrics,
+  };
+}
+
+function mean(numbers: number[]): number {
+  return numbers.reduce((sum, value) => sum + value, 0) / Math.max(numbers.length, 1);
+}

@@ -1,0 +1,18 @@
+import type { Client } from '@temporalio/client';
+import type { Store } from './artifacts/store.ts';
+import type { OpenDomain } from './domains/domain.ts';
+import type { GraderPool } from './domains/grader/pool.ts';
+import type { Device, Tokenizer } from './policy/policy.ts';
+
+/** What the activities work with; the worker puts it together. */
+export interface Dependencies {
+  store: Store;
+  /** The engine for a model name of the configuration, started when first used. */
+  device: (model: string, threads: number) => Promise<Device>;
+  tokenizer: (model: string) => Promise<Tokenizer>;
+  openDomain: OpenDomain;
+  graders: GraderPool;
+  client: Client;
+  /** What the machine and the software are, for the `observed` half of manifests. */
+  environment: { host: string; processor: string; versions: Record<string, string> };
+}

@@ -1,0 +1,69 @@
+import { emptyCurriculum } from './curriculum/score.ts';
+import { assumptions } from './curriculum/assumptions.ts';
+import { canonicalBytes, hashOf } from './artifacts/canonical.ts';
+import { keys } from './artifacts/keys.ts';
+import { commitManifest } from './artifacts/manifests.ts';
+import type { Dependencies } from './dependencies.ts';
+import { withHeartbeat } from './boundary.ts';
+import { observe } from './commit.ts';
+import { keyOf, keyToHex } from './random.ts';
+import type { Head } from '../workflows/contract/ref.ts';
+import type { InitialiseInput } from '../workflows/contract/steps.ts';
+
+/** Generation 0: the configuration, a first adapter that changes nothing yet, an empty task buffer. */
+export function initialise(dependencies: Dependencies) {
+  return ({ runKey, config }: InitialiseInput): Promise<Head> =>
+    withHeartbeat(async () => {
+      const { store } = dependencies;
+      // Wrong family names and impossible task counts are found here, before any work.
+      dependencies.openDomain(config.domain);
+      const device = await dependencies.device(config.model, config.threads);
+      const model = await device.model();
+      const adapter = await device.initialAdapter(
+        config.training.lora,
+        keyToHex(keyOf([config.seed, 'adapter'])),
+      );
+      const place = { kind: 'generation', generation: 0 } as const;
+      const [configRef, policy, curriculum] = await Promise.all([
+        store.put(keys.config(runKey), canonicalBytes(config), 'application/json'),
+        store.put(keys.policy(runKey, 0), adapter, 'application/octet-stream'),
+        store.put(keys.curriculum(runKey, 0), canonicalBytes(emptyCurriculum()), 'application/json'),
+        store.put(keys.assumptions(runKey), canonicalBytes(assumptions), 'application/json'),
+      ]);
+      const artifacts = {
+        config: configRef,
+        policy,
+        optimizer: null,
+        reference: config.training.klCoefficient > 0 ? policy : null,
+        curriculum,
+        plan: null,
+        rollouts: [],
+        graded: [],
+        groups: null,
+      };
+      return commitManifest(
+        store,
+        runKey,
+        {
+          schema: 1,
+          generation: place.generation,
+          parent: null,
+          configHash: hashOf(config),
+          seed: config.seed,
+          model: model.sha256,
+          policy: policy.sha256,
+          optimizer: null,
+          reference: artifacts.reference?.sha256 ?? null,
+          curriculum: curriculum.sha256,
+          plan: null,
+          rollouts: [],
+          graded: [],
+          groups: null,
+          metrics: null,
+          conservation: null,
+          changes: [],
+        },
+        observe(dependencies, runKey, artifacts, {}),
+      );
+    });
+}

@@ -1,0 +1,77 @@
+import { IterateResult, type IterateInput, type Place } from '../workflows/contract/steps.ts';
+import { keys } from './artifacts/keys.ts';
+import { once } from './artifacts/once.ts';
+import { encodeRollouts } from './artifacts/parquet.ts';
+import type { Plan, RolloutRow } from './artifacts/records.ts';
+import { secondsSince, withHeartbeat } from './boundary.ts';
+import type { Dependencies } from './dependencies.ts';
+import { blobOf, loadState, readJson } from './state.ts';
+
+/** Plays each prompt of a shard G times with the head's policy. */
+export function iterate(dependencies: Dependencies) {
+  return (input: IterateInput): Promise<IterateResult> =>
+    withHeartbeat((call) => {
+      const { store } = dependencies;
+      const { runKey, head, place, shard } = input;
+      const key = keys.step(runKey, place, 'iterate', shard.ordinal);
+      return once(store, key, [head.hash, input.plan.sha256, shard], IterateResult, async () => {
+        const started = performance.now();
+        const { manifest, config } = await loadState(store, input);
+        const plan = (await readJson(store, input.plan)) as Plan;
+        const prompts = plan.prompts.slice(shard.first, shard.first + shard.count);
+        const device = await dependencies.device(config.model, config.threads);
+        const tokenizer = await dependencies.tokenizer(config.model);
+        const policy = manifest.observed.artifacts.policy;
+        const completions = await device.generate(
+          blobOf(store, policy),
+          prompts.map(({ promptIds, seeds }) => ({ tokenIds: promptIds, keys: seeds })),
+          {
+            maxNewTokens: config.sampling.maxNewTokens,
+            temperature:
+              place.kind === 'evaluation' ? config.evaluation.temperature : config.sampling.temperature,
+            stopStrings: dependencies.openDomain(config.domain).stopStrings,
+          },
+          call,
+        );
+        const rows = prompts.flatMap((prompt, index) =>
+          (completions[index] ?? []).map((completion, rollout): RolloutRow => {
+            const { instance: _, promptText, seeds, ...columns } = prompt;
+            return {
+              ...columns,
+              rolloutId: rolloutIdOf(place, prompt.ordinal, rollout),
+              generation: plan.generation,
+              rollout,
+              prompt: promptText,
+              completion: tokenizer.decode(completion.tokenIds),
+              completionIds: completion.tokenIds,
+              logProbs: completion.logProbs,
+              finishReason: completion.finishReason,
+              seed: seeds[rollout] ?? '',
+              policy: policy.sha256,
+            };
+          }),
+        );
+        const ref = await store.put(
+          keys.rollouts(runKey, place, shard.ordinal),
+          encodeRollouts(rows),
+          'application/vnd.apache.parquet',
+        );
+        const completionTokens = rows.reduce((sum, row) => sum + row.completionIds.length, 0);
+        const seconds = secondsSince(started);
+        return {
+          rollouts: ref,
+          completions: rows.length,
+          completionTokens,
+          truncated: rows.filter((row) => row.finishReason === 'length').length,
+          seconds,
+          tokensPerSecond: Math.round(completionTokens / Math.max(seconds, 0.001)),
+        };
+      });
+    });
+}
+
+/** `g7/3/5`: generation 7, prompt 3, rollout 5. `e7/k2/3/0`: evaluation of generation 7 at depth 2. */
+function rolloutIdOf(place: Place, ordinal: number, rollout: number): string {
+  const where = place.kind === 'generation' ? `g${place.generation}` : `e${place.generation}/k${place.depth}`;
+  return `${where}/${ordinal}/${rollout}`;
+}

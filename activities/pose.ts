@@ -1,0 +1,79 @@
+import { PlanResult, type Place, type PoseInput } from '../workflows/contract/steps.ts';
+import { keys } from './artifacts/keys.ts';
+import { once } from './artifacts/once.ts';
+import { decodeRollouts } from './artifacts/parquet.ts';
+import type { Plan, PlannedPrompt, RolloutRow } from './artifacts/records.ts';
+import { answered, baseInstance, instanceOf } from './curriculum/identity.ts';
+import type { Draw } from './curriculum/types.ts';
+import type { Dependencies } from './dependencies.ts';
+import { createPlanner, storePlan } from './sample.ts';
+import { loadState, readJson } from './state.ts';
+
+/**
+ * Plans one depth of an evaluation: at k = 0 each held-out problem's own request, at k > 0 the improve prompt on
+ * every answer of depth k − 1, whatever it scored.
+ */
+export function pose(dependencies: Dependencies) {
+  return async (input: PoseInput): Promise<PlanResult> => {
+    const { store } = dependencies;
+    const { runKey, head, depth, previous } = input;
+    const place: Place = { kind: 'evaluation', generation: head.generation, depth };
+    const inputs = [head.hash, depth, previous?.rollouts.map(({ sha256 }) => sha256) ?? null];
+    return once(store, keys.step(runKey, place, 'pose'), inputs, PlanResult, async () => {
+      const started = performance.now();
+      const { config } = await loadState(store, input);
+      const { tasks, samplesPerTask } = config.evaluation;
+      const domain = dependencies.openDomain(config.domain);
+      const plan = createPlanner(domain, await dependencies.tokenizer(config.model), config);
+      const prompts: PlannedPrompt[] = [];
+      const add = (draw: Omit<Draw, 'ordinal' | 'source'>, answers: number, sample: number) =>
+        prompts.push(
+          plan({ ...draw, ordinal: prompts.length, source: 'taskSet' }, answers, [
+            config.seed,
+            'evaluation',
+            draw.instance.baseTaskId,
+            sample,
+            depth,
+          ]),
+        );
+      if (previous) {
+        const before = (await readJson(store, previous.plan)) as Plan;
+        for (const ref of previous.rollouts)
+          for (const row of decodeRollouts(await store.read(ref), ref.key))
+            add(
+              { step: 'improve', instance: nextInstance(before, row) },
+              1,
+              depth === 1 ? row.rollout : row.ordinal,
+            );
+      } else {
+        for (const taskId of domain.taskIds('heldOut').slice(0, tasks))
+          add(
+            { step: 'base', instance: baseInstance(taskId, domain.task(taskId).request) },
+            samplesPerTask,
+            0,
+          );
+      }
+      return storePlan(
+        dependencies,
+        runKey,
+        place,
+        { schema: 1, generation: head.generation, prompts, cursor: null },
+        config,
+        started,
+      );
+    });
+  };
+}
+
+/** Where an answer leaves its problem: one iterate deeper. */
+function nextInstance(plan: Plan, row: RolloutRow) {
+  const { instance } = plan.prompts[row.ordinal]!;
+  return instanceOf({
+    baseTaskId: row.baseTaskId,
+    turn: row.turn,
+    depth: row.depth + 1,
+    history: answered(instance, row.completion),
+    quality: null,
+    parent: { instanceId: row.instanceId, rolloutId: row.rolloutId },
+  });
+}

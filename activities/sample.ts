@@ -1,0 +1,122 @@
+import type { From, Place, PlanResult, Shard } from '../workflows/contract/steps.ts';
+import { PlanResult as PlanResultSchema } from '../workflows/contract/steps.ts';
+import type { RunConfig } from '../workflows/contract/config.ts';
+import { canonicalBytes } from './artifacts/canonical.ts';
+import { keys } from './artifacts/keys.ts';
+import { once } from './artifacts/once.ts';
+import type { Plan, PlannedPrompt } from './artifacts/records.ts';
+import { secondsSince } from './boundary.ts';
+import { stepMessages } from './curriculum/prompts.ts';
+import { select } from './curriculum/selection.ts';
+import type { Draw } from './curriculum/types.ts';
+import type { Dependencies } from './dependencies.ts';
+import type { Domain } from './domains/domain.ts';
+import type { Tokenizer } from './policy/policy.ts';
+import { keyOf, keyToHex, type Identity } from './random.ts';
+import { loadCurriculum, loadState } from './state.ts';
+
+/** Chooses the generation's instances and step kinds, renders their prompts, and fixes their token ids. */
+export function sample(dependencies: Dependencies) {
+  return async (from: From): Promise<PlanResult> => {
+    const { store } = dependencies;
+    const generation = from.head.generation + 1;
+    const place: Place = { kind: 'generation', generation };
+    return once(
+      store,
+      keys.step(from.runKey, place, 'sample'),
+      from.head.hash,
+      PlanResultSchema,
+      async () => {
+        const started = performance.now();
+        const state = await loadState(store, from);
+        const { config } = state;
+        const domain = dependencies.openDomain(config.domain);
+        const { draws, cursor } = select(await loadCurriculum(store, state), config.curriculum, {
+          seed: config.seed,
+          generation,
+          prompts: config.sampling.promptsPerGeneration,
+          taskIds: domain.taskIds('train'),
+          begin: (taskId) => domain.task(taskId).request,
+        });
+        const planner = createPlanner(domain, await dependencies.tokenizer(config.model), config);
+        const prompts = draws.map((draw) =>
+          planner(draw, config.sampling.rolloutsPerPrompt, [
+            config.seed,
+            'rollout',
+            generation,
+            draw.instance.id,
+          ]),
+        );
+        const plan: Plan = { schema: 1, generation, prompts, cursor };
+        return storePlan(dependencies, from.runKey, place, plan, config, started);
+      },
+    );
+  };
+}
+
+/** Writes a plan and cuts it into shards. */
+export async function storePlan(
+  dependencies: Dependencies,
+  runKey: string,
+  place: Place,
+  plan: Plan,
+  config: RunConfig,
+  started: number,
+): Promise<PlanResult> {
+  const ref = await dependencies.store.put(
+    keys.plan(runKey, place),
+    canonicalBytes(plan),
+    'application/json',
+  );
+  const byStep: Record<string, number> = {};
+  for (const { step } of plan.prompts) byStep[step] = (byStep[step] ?? 0) + 1;
+  return {
+    plan: ref,
+    shards: shardsOf(plan.prompts.length, config.sampling.promptsPerShard),
+    prompts: byStep,
+    promptTokens: plan.prompts.reduce((sum, prompt) => sum + prompt.promptIds.length, 0),
+    seconds: secondsSince(started),
+  };
+}
+
+function shardsOf(prompts: number, perShard: number): Shard[] {
+  return Array.from({ length: Math.ceil(prompts / perShard) }, (_, ordinal) => {
+    const first = ordinal * perShard;
+    return { ordinal, first, count: Math.min(perShard, prompts - first) };
+  });
+}
+
+/**
+ * Returns the function that turns a draw into a planned prompt: messages, chat template, token ids, and one random
+ * key for each rollout, made from the rollout's identity and nothing else (invariant 3).
+ */
+export function createPlanner(domain: Domain, tokenizer: Tokenizer, config: RunConfig) {
+  return (draw: Draw, rollouts: number, identity: Identity): PlannedPrompt => {
+    const { instance, step, source, ordinal } = draw;
+    const task = domain.task(instance.baseTaskId);
+    const messages = stepMessages(instance, step, {
+      quote: domain.quote,
+      templates: config.curriculum.prompts,
+      countTokens: (text) => tokenizer.encode(text).length,
+      responseBudget: config.sampling.maxNewTokens,
+    });
+    const promptText = tokenizer.renderPrompt(messages);
+    return {
+      ordinal,
+      step,
+      source,
+      instanceId: instance.id,
+      parentInstanceId: instance.parent?.instanceId ?? null,
+      parentRolloutId: instance.parent?.rolloutId ?? null,
+      baseTaskId: instance.baseTaskId,
+      family: task.family,
+      gold: task.gold,
+      turn: instance.turn,
+      depth: instance.depth,
+      promptText,
+      promptIds: tokenizer.encode(promptText),
+      seeds: Array.from({ length: rollouts }, (_, rollout) => keyToHex(keyOf([...identity, rollout]))),
+      instance,
+    };
+  };
+}

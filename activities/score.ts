@@ -1,0 +1,79 @@
+import { ScoreResult, type Place, type ScoreInput } from '../workflows/contract/steps.ts';
+import { canonicalBytes } from './artifacts/canonical.ts';
+import { keys } from './artifacts/keys.ts';
+import { once } from './artifacts/once.ts';
+import { encodeGroups } from './artifacts/parquet.ts';
+import type { GroupRow, Plan } from './artifacts/records.ts';
+import { secondsSince } from './boundary.ts';
+import { scoreGeneration } from './curriculum/score.ts';
+import { bufferStatistics } from './curriculum/statistics.ts';
+import type { Outcome } from './curriculum/types.ts';
+import type { Dependencies } from './dependencies.ts';
+import { readAnswers, type Answer } from './answers.ts';
+import { loadCurriculum, loadState, readJson } from './state.ts';
+
+/** Rewards, advantages, learnability and the next curriculum: one pure function between a read and a write. */
+export function score(dependencies: Dependencies) {
+  return (input: ScoreInput): Promise<ScoreResult> => {
+    const { store } = dependencies;
+    const { runKey, generation } = input;
+    const place: Place = { kind: 'generation', generation };
+    const inputs = [input.head.hash, input.plan.sha256, input.rollouts.map(shaOf), input.graded.map(shaOf)];
+    return once(store, keys.step(runKey, place, 'score'), inputs, ScoreResult, async () => {
+      const started = performance.now();
+      const state = await loadState(store, input);
+      const plan = (await readJson(store, input.plan)) as Plan;
+      const answers = await readAnswers(store, plan, input.rollouts, input.graded);
+      const scored = scoreGeneration({
+        curriculum: await loadCurriculum(store, state),
+        draws: plan.prompts.map(({ ordinal, step, source, instance }) => ({
+          ordinal,
+          step,
+          source,
+          instance,
+        })),
+        outcomes: answers.map((group) => group.map(outcomeOf)),
+        config: state.config,
+        rewardMode: dependencies.openDomain(state.config.domain).rewardMode,
+        generation,
+        cursor: plan.cursor ?? { epoch: 0, position: 0 },
+      });
+      const rows = scored.groups.flatMap((group, ordinal) =>
+        group.rollouts.map(({ reward, advantage }, rollout): GroupRow => {
+          const answer = answers[ordinal]![rollout]!;
+          return { ...answer, reward, advantage, learnability: group.learnability, dropped: group.dropped };
+        }),
+      );
+      const [groups, curriculum] = await Promise.all([
+        store.put(keys.groups(runKey, generation), encodeGroups(rows), 'application/vnd.apache.parquet'),
+        store.put(keys.curriculum(runKey, generation), canonicalBytes(scored.curriculum), 'application/json'),
+      ]);
+      const buffer = bufferStatistics(scored.curriculum);
+      return {
+        groups,
+        curriculum,
+        meanReward: mean(scored.groups.map(({ meanReward }) => meanReward)),
+        groupsWithSignal: scored.conservation.trained,
+        conservation: scored.conservation,
+        buffer,
+        seconds: secondsSince(started),
+      };
+    });
+  };
+}
+
+function outcomeOf(answer: Answer): Outcome {
+  return {
+    rolloutId: answer.rolloutId,
+    quality: answer.quality ?? 0,
+    response: answer.completion,
+    truncated: answer.finishReason === 'length',
+    failure: answer.error,
+  };
+}
+
+const shaOf = ({ sha256 }: { sha256: string }) => sha256;
+
+function mean(numbers: number[]): number {
+  return numbers.reduce((sum, value) => sum + value, 0) / Math.max(numbers.length, 1);
+}

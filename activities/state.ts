@@ -1,0 +1,33 @@
+import { RunConfig } from '../workflows/contract/config.ts';
+import type { Ref } from '../workflows/contract/ref.ts';
+import type { From } from '../workflows/contract/steps.ts';
+import type { Manifest } from './artifacts/manifest.ts';
+import { readManifest } from './artifacts/manifests.ts';
+import type { Store } from './artifacts/store.ts';
+import type { Curriculum } from './curriculum/types.ts';
+import type { Blob } from './policy/policy.ts';
+
+/** A committed generation, read by hash and verified: the manifest is the whole state (invariant 2). */
+export interface State {
+  manifest: Manifest;
+  config: RunConfig;
+}
+
+export async function loadState(store: Store, from: From): Promise<State> {
+  const manifest = await readManifest(store, from.head);
+  const config = RunConfig.parse(await readJson(store, manifest.observed.artifacts.config));
+  return { manifest, config };
+}
+
+export async function loadCurriculum(store: Store, state: State): Promise<Curriculum> {
+  return (await readJson(store, state.manifest.observed.artifacts.curriculum)) as Curriculum;
+}
+
+export async function readJson(store: Store, ref: Ref): Promise<unknown> {
+  return JSON.parse(new TextDecoder().decode(await store.read(ref)));
+}
+
+/** A stored blob as the engine wants it: fetched only when the engine does not hold it yet. */
+export function blobOf(store: Store, ref: Ref): Blob {
+  return { sha256: ref.sha256, load: () => store.read(ref) };
+}

@@ -1,0 +1,83 @@
+import { UpdateStepResult, type Place, type UpdateInput } from '../workflows/contract/steps.ts';
+import type { Ref } from '../workflows/contract/ref.ts';
+import { keys } from './artifacts/keys.ts';
+import { once } from './artifacts/once.ts';
+import { decodeGroups } from './artifacts/parquet.ts';
+import type { GroupRow } from './artifacts/records.ts';
+import { secondsSince, withHeartbeat } from './boundary.ts';
+import type { Dependencies } from './dependencies.ts';
+import type { TrainGroup } from './policy/policy.ts';
+import { blobOf, loadState } from './state.ts';
+
+const safetensors = 'application/octet-stream';
+
+/** GRPO on the groups with signal (ExIt §2.2), and the reference policy's move when it is due. */
+export function update(dependencies: Dependencies) {
+  return (input: UpdateInput): Promise<UpdateStepResult> =>
+    withHeartbeat((call) => {
+      const { store } = dependencies;
+      const { runKey, generation } = input;
+      const place: Place = { kind: 'generation', generation };
+      const key = keys.step(runKey, place, 'update');
+      return once(store, key, [input.head.hash, input.groups.sha256], UpdateStepResult, async () => {
+        const started = performance.now();
+        const { manifest, config } = await loadState(store, input);
+        const before = manifest.observed.artifacts;
+        const groups = trainGroups(decodeGroups(await store.read(input.groups), input.groups.key));
+        const device = await dependencies.device(config.model, config.threads);
+        let { policy, optimizer } = before;
+        let metrics: UpdateStepResult['metrics'] = null;
+        if (groups.length > 0) {
+          const updated = await device.update(
+            {
+              adapter: blobOf(store, before.policy),
+              optimizer: before.optimizer && blobOf(store, before.optimizer),
+              reference: before.reference && blobOf(store, before.reference),
+              groups,
+              training: config.training,
+            },
+            call,
+          );
+          call.signal.throwIfAborted();
+          [policy, optimizer] = await Promise.all([
+            store.put(keys.policy(runKey, generation), updated.adapter, safetensors),
+            store.put(keys.optimizer(runKey, generation), updated.optimizer, safetensors),
+          ]);
+          metrics = updated.metrics;
+        }
+        return {
+          policy,
+          optimizer,
+          reference: await moveReference(before.reference, policy),
+          metrics,
+          seconds: secondsSince(started),
+        };
+
+        /** Every `interval` generations ref ← (1 − α) ref + α θ. */
+        async function moveReference(reference: Ref | null, latest: Ref): Promise<Ref | null> {
+          const { interval, alpha } = config.training.reference;
+          if (!reference || generation % interval !== 0) return reference;
+          if (alpha === 1) return latest;
+          const blended = await device.blend(blobOf(store, reference), blobOf(store, latest), alpha);
+          return store.put(keys.reference(runKey, generation), blended, safetensors);
+        }
+      });
+    });
+}
+
+/** Groups that have a signal, in ordinal order. */
+function trainGroups(rows: GroupRow[]): TrainGroup[] {
+  const groups = new Map<number, TrainGroup>();
+  for (const row of rows) {
+    if (row.dropped !== null) continue;
+    const group = groups.get(row.ordinal) ?? { promptIds: row.promptIds, completions: [] };
+    groups.set(row.ordinal, group);
+    group.completions.push({
+      tokenIds: row.completionIds,
+      logProbs: row.logProbs,
+      advantage: row.advantage,
+      trained: true,
+    });
+  }
+  return [...groups.values()];
+}

@@ -1,0 +1,60 @@
+import type { Head } from './ref.ts';
+import type { RunStatus } from './names.ts';
+
+/** The activities of a generation and of an evaluation, in order. */
+export const stepNames = [
+  'sample',
+  'iterate',
+  'evaluate',
+  'score',
+  'update',
+  'commit',
+  'pose',
+  'summarise',
+] as const;
+export type StepName = (typeof stepNames)[number];
+
+/** Answer of the `progress` query: where a run stands. Finer progress is in the heartbeats of its activities. */
+export interface RunProgress {
+  runKey: string;
+  status: RunStatus;
+  strategy: string;
+  /** The generation being made, or the last one made. */
+  generation: number;
+  generations: number;
+  /** Workflow id of the generation or evaluation at work; its own `progress` query tells the step. */
+  child: string | null;
+  head: Head | null;
+  /** Mean reward of the committed generations, the newest thousand; the first is of generation `rewardsFrom`. */
+  rewards: number[];
+  rewardsFrom: number;
+  /** Held-out accuracy at k = 0…K, by the generation evaluated. */
+  evaluations: { generation: number; accuracy: number[] }[];
+  failure: string | null;
+}
+
+/** What the updates `pause`, `resume` and `stopAfterGeneration` answer. */
+export interface SteeringAnswer {
+  status: RunStatus;
+  generation: number;
+  /** A sentence that says what happens now. */
+  message: string;
+}
+
+/** Answer of the `progress` query of a generation or an evaluation: the step it is at, and how far. */
+export interface StepProgress {
+  generation: number;
+  step: StepName;
+  /** Shards (or depths, in an evaluation) finished and in all. */
+  done: number;
+  total: number;
+}
+
+/** Heartbeat details of a long activity. */
+export interface HeartbeatDetails {
+  phase: string;
+  done: number;
+  total: number;
+  tokens: number;
+  tokensPerSecond: number;
+}

@@ -1,0 +1,174 @@
+import { z } from 'zod';
+import type { RunConfig } from './config.ts';
+import { Head, Ref } from './ref.ts';
+
+/**
+ * Inputs and results of the activities. They hold Refs and the few numbers a person wants to see in the
+ * Temporal UI; everything else is in the artifacts. Results are zod schemas because a step's committed record
+ * is read back from the store before any work is done (invariant 1).
+ */
+
+/** Which run, and from which committed state a step starts. */
+export interface From {
+  runKey: string;
+  head: Head;
+}
+
+/** Prompts [first, first + count) of a plan, played by one `iterate` and graded by one `evaluate`. */
+export const Shard = z.strictObject({
+  ordinal: z.int().nonnegative(),
+  first: z.int().nonnegative(),
+  count: z.int().positive(),
+});
+export type Shard = z.infer<typeof Shard>;
+
+/** Where a plan and what follows from it are kept: a generation's folder, or a depth of an evaluation. */
+export const Place = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('generation'), generation: z.int() }),
+  z.strictObject({ kind: z.literal('evaluation'), generation: z.int(), depth: z.int().nonnegative() }),
+]);
+export type Place = z.infer<typeof Place>;
+
+const seconds = z.number().nonnegative();
+const Counts = z.record(z.string(), z.int().nonnegative());
+
+export const Conservation = z.strictObject({
+  drawn: z.int(),
+  trained: z.int(),
+  withoutSignal: z.int(),
+  filtered: Counts,
+  failed: Counts,
+});
+
+/** What one update did; see `UpdateMetrics` of the policy engine. */
+export const UpdateMetrics = z.strictObject({
+  loss: z.number(),
+  gradientNorm: z.number(),
+  kl: z.number(),
+  negativeLogProb: z.number(),
+  clipFraction: z.number(),
+  samplerMismatch: z.number(),
+  trainedTokens: z.int(),
+  processedTokens: z.int(),
+  steps: z.int(),
+});
+
+export interface InitialiseInput {
+  runKey: string;
+  config: RunConfig;
+}
+
+export const PlanResult = z.strictObject({
+  plan: Ref,
+  shards: z.array(Shard),
+  /** Prompts by step kind. */
+  prompts: z.record(z.string(), z.int()),
+  promptTokens: z.int(),
+  seconds,
+});
+export type PlanResult = z.infer<typeof PlanResult>;
+
+export interface IterateInput extends From {
+  place: Place;
+  plan: Ref;
+  shard: Shard;
+}
+export const IterateResult = z.strictObject({
+  rollouts: Ref,
+  completions: z.int(),
+  completionTokens: z.int(),
+  truncated: z.int(),
+  seconds,
+  tokensPerSecond: z.number().nonnegative(),
+});
+export type IterateResult = z.infer<typeof IterateResult>;
+
+export interface EvaluateInput extends From {
+  place: Place;
+  plan: Ref;
+  shard: Shard;
+  rollouts: Ref;
+}
+export const EvaluateResult = z.strictObject({
+  graded: Ref,
+  meanQuality: z.number(),
+  failed: z.int(),
+  seconds,
+});
+export type EvaluateResult = z.infer<typeof EvaluateResult>;
+
+export interface ScoreInput extends From {
+  generation: number;
+  plan: Ref;
+  rollouts: Ref[];
+  graded: Ref[];
+}
+export const ScoreResult = z.strictObject({
+  groups: Ref,
+  curriculum: Ref,
+  meanReward: z.number(),
+  groupsWithSignal: z.int(),
+  /** In prompts: drawn = trained + without signal + filtered + failed (invariant 5). */
+  conservation: Conservation,
+  /** The task buffer after this generation. */
+  buffer: z.strictObject({ size: z.int(), meanDepth: z.number(), maxDepth: z.int(), meanScore: z.number() }),
+  seconds,
+});
+export type ScoreResult = z.infer<typeof ScoreResult>;
+
+export interface UpdateInput extends From {
+  generation: number;
+  groups: Ref;
+}
+export const UpdateStepResult = z.strictObject({
+  policy: Ref,
+  optimizer: Ref.nullable(),
+  reference: Ref.nullable(),
+  /** null: no group had a signal, so the policy stays as it is. */
+  metrics: UpdateMetrics.nullable(),
+  seconds,
+});
+export type UpdateStepResult = z.infer<typeof UpdateStepResult>;
+
+export interface CommitInput extends From {
+  generation: number;
+  plan: Ref;
+  rollouts: Ref[];
+  graded: Ref[];
+  score: ScoreResult;
+  update: UpdateStepResult;
+  /** Seconds by step, summed over shards. */
+  seconds: Record<string, number>;
+}
+export const CommitResult = z.strictObject({ head: Head, meanReward: z.number(), summary: z.string() });
+export type CommitResult = z.infer<typeof CommitResult>;
+
+/** Plans the prompts of one depth; depth 0 has no previous rollouts. */
+export interface PoseInput extends From {
+  depth: number;
+  previous: { plan: Ref; rollouts: Ref[] } | null;
+}
+
+export interface SummariseInput extends From {
+  depths: { plan: Ref; rollouts: Ref[]; graded: Ref[] }[];
+}
+export const SummariseResult = z.strictObject({
+  summary: Ref,
+  /** Accuracy at k = 0…K. */
+  accuracy: z.array(z.number()),
+});
+export type SummariseResult = z.infer<typeof SummariseResult>;
+
+/** The activities as workflows know them: by type only. */
+export interface Activities {
+  initialise(input: InitialiseInput): Promise<Head>;
+  sample(input: From): Promise<PlanResult>;
+  iterate(input: IterateInput): Promise<IterateResult>;
+  evaluate(input: EvaluateInput): Promise<EvaluateResult>;
+  score(input: ScoreInput): Promise<ScoreResult>;
+  update(input: UpdateInput): Promise<UpdateStepResult>;
+  commit(input: CommitInput): Promise<CommitResult>;
+  pose(input: PoseInput): Promise<PlanResult>;
+  summarise(input: SummariseInput): Promise<SummariseResult>;
+  exportHistory(input: { runKey: string; workflowId: string }): Promise<void>;
+}

@@ -1,0 +1,265 @@
+import {
+  ActivityFailure,
+  allHandlersFinished,
+  ApplicationFailure,
+  ChildWorkflowFailure,
+  condition,
+  continueAsNew,
+  defineQuery,
+  defineUpdate,
+  getExternalWorkflowHandle,
+  isCancellation,
+  ParentClosePolicy,
+  setCurrentDetails,
+  setHandler,
+  startChild,
+  upsertMemo,
+  upsertSearchAttributes,
+  workflowInfo,
+  WorkflowIdReusePolicy,
+} from '@temporalio/workflow';
+import { defineSearchAttributeKey } from '@temporalio/common';
+import type { RunConfig } from './contract/config.ts';
+import { evaluationWorkflowId, generationWorkflowId, runKeyOf, type RunStatus } from './contract/names.ts';
+import type { RunProgress, SteeringAnswer } from './contract/progress.ts';
+import type { Head } from './contract/ref.ts';
+import { parseRunConfig } from './contract/validate.ts';
+import { runDetails } from './details.ts';
+import { evaluation } from './evaluation.ts';
+import { setPaused } from './gate.ts';
+import { generation } from './generation.ts';
+import { steps } from './policies.ts';
+
+export const progressQuery = defineQuery<RunProgress>('progress');
+export const pauseUpdate = defineUpdate<SteeringAnswer>('pause');
+export const resumeUpdate = defineUpdate<SteeringAnswer>('resume');
+export const stopAfterGenerationUpdate = defineUpdate<SteeringAnswer, [generation?: number]>(
+  'stopAfterGeneration',
+);
+
+/** What a run hands to its own next execution, or to a new execution that takes up a dead run. */
+export interface Continuation {
+  runKey: string;
+  head: Head;
+  rewards?: number[];
+  evaluations?: RunProgress['evaluations'];
+  paused?: boolean;
+  stopAt?: number;
+}
+
+/** Keeps a history short enough to replay quickly and to read. */
+const generationsPerExecution = 20;
+const rewardsKept = 1000;
+
+const attribute = {
+  run: defineSearchAttributeKey('ReiterateRun', 'KEYWORD'),
+  domain: defineSearchAttributeKey('ReiterateDomain', 'KEYWORD'),
+  strategy: defineSearchAttributeKey('ReiterateStrategy', 'KEYWORD'),
+  status: defineSearchAttributeKey('ReiterateStatus', 'KEYWORD'),
+  generation: defineSearchAttributeKey('ReiterateGeneration', 'INT'),
+  reward: defineSearchAttributeKey('ReiterateReward', 'DOUBLE'),
+  best: defineSearchAttributeKey('ReiterateBest', 'DOUBLE'),
+};
+
+/**
+ * One training job: initialises, makes generations one after the other, evaluates, and can be paused, resumed and
+ * stopped. Complete when started with nothing but the Temporal CLI: it validates, names, and indexes itself.
+ *
+ * @param input a RunConfig, unvalidated
+ * @param continued where to go on from; absent when a run begins
+ */
+export async function exitRun(input: unknown, continued?: Continuation): Promise<RunProgress> {
+  const parsed = parseRunConfig(input);
+  if (!parsed.ok) throw ApplicationFailure.nonRetryable(parsed.problems.join('\n'), 'InvalidRunConfig');
+  const { config } = parsed;
+  const { workflowId, firstExecutionRunId } = workflowInfo();
+  const progress: RunProgress = {
+    runKey: continued?.runKey ?? runKeyOf(workflowId, firstExecutionRunId),
+    status: continued?.paused ? 'paused' : 'running',
+    strategy: config.strategy,
+    generation: continued?.head.generation ?? 0,
+    generations: config.generations,
+    child: null,
+    head: continued?.head ?? null,
+    rewards: continued?.rewards ?? [],
+    rewardsFrom: (continued?.head.generation ?? 0) - (continued?.rewards?.length ?? 0) + 1,
+    evaluations: continued?.evaluations ?? [],
+    failure: null,
+  };
+  let stopAt = Math.min(continued?.stopAt ?? Infinity, config.generations);
+  const show = (status: RunStatus = progress.status) => {
+    progress.status = status;
+    upsertSearchAttributes([{ key: attribute.status, value: status }]);
+    setCurrentDetails(runDetails(progress));
+  };
+  const steer = async (paused: boolean) => {
+    show(paused ? 'paused' : 'running');
+    if (progress.child)
+      await getExternalWorkflowHandle(progress.child).signal(setPaused, paused).catch(ignoreClosed);
+  };
+  const answer = (message: string): SteeringAnswer => ({
+    status: progress.status,
+    generation: progress.generation,
+    message,
+  });
+
+  setHandler(progressQuery, () => progress);
+  setHandler(pauseUpdate, async () => {
+    if (progress.status === 'running') await steer(true);
+    return answer('Paused: the step at work is finished, the next one waits for `resume`.');
+  });
+  setHandler(resumeUpdate, async () => {
+    if (progress.status === 'paused') await steer(false);
+    return answer('Running.');
+  });
+  setHandler(
+    stopAfterGenerationUpdate,
+    (last?: number) => {
+      stopAt = Math.min(last ?? progress.generation, config.generations);
+      return answer(`The run ends after generation ${stopAt} is committed.`);
+    },
+    {
+      validator: (last?: number) => {
+        if (last !== undefined && (!Number.isInteger(last) || last < progress.generation))
+          throw new Error(
+            `stopAfterGeneration takes a generation number ≥ ${progress.generation}, the one at work; got ${JSON.stringify(last)}`,
+          );
+      },
+    },
+  );
+
+  upsertSearchAttributes([
+    { key: attribute.run, value: progress.runKey },
+    { key: attribute.domain, value: config.domain.name },
+    { key: attribute.strategy, value: config.strategy },
+    { key: attribute.generation, value: progress.generation },
+  ]);
+  upsertMemo({
+    runKey: progress.runKey,
+    seed: config.seed,
+    model: config.model,
+    generations: config.generations,
+  });
+  show();
+
+  try {
+    progress.head ??= await steps.initialise.executeWithOptions(
+      { activityId: 'initialise', summary: 'first policy, empty task buffer, generation 0' },
+      [{ runKey: progress.runKey, config }],
+    );
+    if (progress.evaluations.length === 0) await evaluate(config, progress);
+
+    for (let made = 0; progress.head.generation < stopAt; made++) {
+      await condition(() => progress.status !== 'paused');
+      if (made > 0 && (made >= generationsPerExecution || workflowInfo().continueAsNewSuggested)) {
+        await condition(allHandlersFinished);
+        const { runKey, head, rewards, evaluations, status } = progress;
+        const carried = { runKey, head, rewards, evaluations, paused: status === 'paused' };
+        await continueAsNew<typeof exitRun>(
+          config,
+          stopAt < config.generations ? { ...carried, stopAt } : carried,
+        );
+      }
+      await makeGeneration(config, progress, progress.head);
+      show();
+      const { every } = config.evaluation;
+      if (every > 0 && progress.generation % every === 0) await evaluate(config, progress);
+    }
+    if (progress.evaluations.at(-1)?.generation !== progress.head.generation)
+      await evaluate(config, progress);
+  } catch (error) {
+    if (isCancellation(error)) {
+      show('stopped');
+      throw error;
+    }
+    const failure = rootOf(error);
+    progress.failure = `${failure.type ?? 'failure'}: ${failure.message}`;
+    show('failed');
+    throw failure;
+  }
+  show(progress.head.generation < config.generations ? 'stopped' : 'completed');
+  await condition(allHandlersFinished);
+  return progress;
+}
+
+const childOptions = {
+  parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+  // After a reset of the run its old child may still be at work under the same id; the new one replaces it.
+  workflowIdReusePolicy: WorkflowIdReusePolicy.TERMINATE_IF_RUNNING,
+};
+
+async function makeGeneration(config: RunConfig, progress: RunProgress, head: Head): Promise<void> {
+  const number = head.generation + 1;
+  const { workflowId } = workflowInfo();
+  progress.generation = number;
+  progress.child = generationWorkflowId(workflowId, number);
+  upsertSearchAttributes([{ key: attribute.generation, value: number }]);
+  const child = await startChild(generation, {
+    ...childOptions,
+    workflowId: progress.child,
+    staticSummary: `generation ${number} of ${config.generations}`,
+    args: [
+      {
+        from: { runKey: progress.runKey, head },
+        generation: number,
+        rolloutsPerPrompt: config.sampling.rolloutsPerPrompt,
+        paused: progress.status === 'paused',
+      },
+    ],
+  });
+  const committed = await child.result();
+  progress.head = committed.head;
+  progress.rewards.push(committed.meanReward);
+  if (progress.rewards.length > rewardsKept) {
+    progress.rewards.shift();
+    progress.rewardsFrom++;
+  }
+  upsertSearchAttributes([
+    { key: attribute.reward, value: committed.meanReward },
+    { key: attribute.best, value: Math.max(...progress.rewards) },
+  ]);
+  await closeChild(progress, `history of generation ${number}`);
+}
+
+async function evaluate(config: RunConfig, progress: RunProgress): Promise<void> {
+  const { head } = progress;
+  if (!head || config.evaluation.tasks === 0) return;
+  progress.child = evaluationWorkflowId(workflowInfo().workflowId, head.generation);
+  const child = await startChild(evaluation, {
+    ...childOptions,
+    workflowId: progress.child,
+    staticSummary: `evaluation of generation ${head.generation}, k = 0…${config.evaluation.depth}`,
+    args: [
+      {
+        from: { runKey: progress.runKey, head },
+        depth: config.evaluation.depth,
+        samplesPerTask: config.evaluation.samplesPerTask,
+        paused: progress.status === 'paused',
+      },
+    ],
+  });
+  const { accuracy } = await child.result();
+  progress.evaluations.push({ generation: head.generation, accuracy });
+  await closeChild(progress, `history of evaluation ${head.generation}`);
+}
+
+/** Keeps the closed child's history beside the run: what happened stays known when Temporal forgets it. */
+async function closeChild(progress: RunProgress, summary: string): Promise<void> {
+  const workflowId = progress.child;
+  progress.child = null;
+  if (!workflowId) return;
+  await steps.exportHistory.executeWithOptions({ activityId: `export-${workflowId}`, summary }, [
+    { runKey: progress.runKey, workflowId },
+  ]);
+}
+
+/** A child that has just closed cannot be signalled; it has nothing left to pause. */
+function ignoreClosed(): void {}
+
+/** The typed failure at the bottom of Temporal's wrapping, so that the run's own failure says what happened. */
+function rootOf(error: unknown): ApplicationFailure {
+  if ((error instanceof ActivityFailure || error instanceof ChildWorkflowFailure) && error.cause)
+    return rootOf(error.cause);
+  if (error instanceof ApplicationFailure) return error;
+  return ApplicationFailure.fromError(error, { nonRetryable: true });
+}

@@ -1,0 +1,4 @@
+/** The names exported here are the public `--type` names. */
+export { exitRun } from './exitRun.ts';
+export { generation } from './generation.ts';
+export { evaluation } from './evaluation.ts';
