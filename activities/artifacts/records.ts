@@ -52,7 +52,7 @@ export interface RolloutRow {
   promptIds: number[];
   completion: string;
   completionIds: number[];
-  /** Sampling log-prob of each completion token. */
+  /** Sampling log-prob of each completion token; kept as float32. */
   logProbs: number[];
   finishReason: FinishReason;
   seed: string;
@@ -78,4 +78,23 @@ export interface GroupRow extends RolloutRow, Omit<GradedRow, 'rolloutId'> {
   learnability: number;
   /** Why the group gives no gradient, or null. */
   dropped: string | null;
+}
+
+/** A row of an evaluation's depth-K.parquet: one answer to a held-out problem at depth k, and its grade. */
+export interface EvaluationRow extends Omit<GradedRow, 'rolloutId'> {
+  taskId: string;
+  family: string;
+  gold: string;
+  depth: number;
+  /** Which of the answers a problem gets; the same sample is followed from depth to depth. */
+  sample: number;
+  prompt: string;
+  promptIds: number[];
+  completion: string;
+  completionIds: number[];
+  logProbs: number[];
+  finishReason: FinishReason;
+  seed: string;
+  /** sha256 of the adapter that sampled. */
+  policy: string;
 }

@@ -21,6 +21,8 @@ export interface Store {
   find(key: string): Promise<{ bytes: Uint8Array; ref: Ref } | null>;
   /** Keys under a prefix, sorted. */
   list(prefix: string): Promise<string[]>;
+  /** The folders directly under a prefix that ends in `/`, each with its `/`, sorted. */
+  folders(prefix: string): Promise<string[]>;
   /** Throws a clear failure when the store cannot be reached or refuses us. */
   check(): Promise<void>;
 }

@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import { Sha256 } from '../../workflows/contract/ref.ts';
+
+const share = z.number().min(0).max(1);
+
+/** K-step self-improvement of one policy on the held-out problems (ExIt §5.3): summary.json of an evaluation. */
+export const EvaluationSummary = z.strictObject({
+  schema: z.literal(1),
+  /** The generation whose policy was evaluated; 0 is the untrained one. */
+  generation: z.int().nonnegative(),
+  /** sha256 of its adapter. */
+  policy: Sha256,
+  /** Held-out problems, and answers each of them got at every depth. */
+  tasks: z.int().positive(),
+  samplesPerTask: z.int().positive(),
+  /** One entry for each k = 0…K. */
+  depths: z
+    .array(
+      z.strictObject({
+        k: z.int().nonnegative(),
+        accuracy: share,
+        /** 95 % confidence interval of the accuracy. */
+        low: share,
+        high: share,
+        /** Answers that were wrong at k − 1 and are right at k; 0 at k = 0. */
+        corrected: z.int().nonnegative(),
+        /** Answers that were right at k − 1 and are wrong at k; 0 at k = 0. */
+        broken: z.int().nonnegative(),
+        /** Completion tokens spent at this depth. */
+        tokens: z.int().nonnegative(),
+      }),
+    )
+    .min(1),
+  /** Accuracy at K minus accuracy at 0: what self-improvement is worth. */
+  deltaK: z.number().min(-1).max(1),
+});
+export type EvaluationSummary = z.infer<typeof EvaluationSummary>;
