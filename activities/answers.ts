@@ -18,9 +18,12 @@ export async function readAnswers(
   for (const [shard, ref] of rollouts.entries()) {
     const gradedRef = graded[shard];
     if (!gradedRef) throw new TypedFailure('ArtifactMissing', `${ref.key} was never graded`);
-    const rows = decodeRollouts(await store.read(ref), ref.key);
+    const rows = await decodeRollouts(await store.read(ref), ref.key);
     const grades = new Map(
-      decodeGraded(await store.read(gradedRef), gradedRef.key).map((grade) => [grade.rolloutId, grade]),
+      (await decodeGraded(await store.read(gradedRef), gradedRef.key)).map((grade) => [
+        grade.rolloutId,
+        grade,
+      ]),
     );
     for (const row of rows) {
       const grade = grades.get(row.rolloutId);

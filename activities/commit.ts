@@ -13,7 +13,7 @@ export function commit(dependencies: Dependencies) {
     const { store } = dependencies;
     const { runKey, generation, score, update } = input;
     const { manifest } = await loadState(store, input);
-    const rows = decodeGroups(await store.read(score.groups), score.groups.key);
+    const rows = await decodeGroups(await store.read(score.groups), score.groups.key);
     const metrics = measure(rows, input);
     const artifacts = {
       config: manifest.observed.artifacts.config,

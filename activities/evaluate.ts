@@ -20,7 +20,7 @@ export function evaluate(dependencies: Dependencies) {
         const started = performance.now();
         const { config } = await loadState(store, input);
         const plan = (await readJson(store, input.plan)) as Plan;
-        const rollouts = decodeRollouts(await store.read(input.rollouts), input.rollouts.key);
+        const rollouts = await decodeRollouts(await store.read(input.rollouts), input.rollouts.key);
         const domain = dependencies.openDomain(config.domain);
         const items = rollouts.map((row) => {
           const prompt = plan.prompts[row.ordinal];

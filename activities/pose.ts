@@ -39,7 +39,7 @@ export function pose(dependencies: Dependencies) {
       if (previous) {
         const before = (await readJson(store, previous.plan)) as Plan;
         for (const ref of previous.rollouts)
-          for (const row of decodeRollouts(await store.read(ref), ref.key))
+          for (const row of await decodeRollouts(await store.read(ref), ref.key))
             add(
               { step: 'improve', instance: nextInstance(before, row) },
               1,

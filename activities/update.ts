@@ -23,7 +23,7 @@ export function update(dependencies: Dependencies) {
         const started = performance.now();
         const { manifest, config } = await loadState(store, input);
         const before = manifest.observed.artifacts;
-        const groups = trainGroups(decodeGroups(await store.read(input.groups), input.groups.key));
+        const groups = trainGroups(await decodeGroups(await store.read(input.groups), input.groups.key));
         const device = await dependencies.device(config.model, config.threads);
         let { policy, optimizer } = before;
         let metrics: UpdateStepResult['metrics'] = null;
@@ -35,6 +35,7 @@ export function update(dependencies: Dependencies) {
               reference: before.reference && blobOf(store, before.reference),
               groups,
               training: config.training,
+              maxNewTokens: config.sampling.maxNewTokens,
             },
             call,
           );

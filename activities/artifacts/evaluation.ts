@@ -22,9 +22,9 @@ export const EvaluationSummary = z.strictObject({
         /** 95 % confidence interval of the accuracy. */
         low: share,
         high: share,
-        /** Answers that were wrong at k − 1 and are right at k; 0 at k = 0. */
+        /** Answers that were worse at k = 0 than at k (wrong → right). */
         corrected: z.int().nonnegative(),
-        /** Answers that were right at k − 1 and are wrong at k; 0 at k = 0. */
+        /** Answers that were better at k = 0 than at k (right → wrong). */
         broken: z.int().nonnegative(),
         /** Completion tokens spent at this depth. */
         tokens: z.int().nonnegative(),

@@ -1,0 +1,147 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
+import { connectStore } from '../../activities/artifacts/minioStore.ts';
+import type { RunConfig } from '../../workflows/contract/config.ts';
+import type { RunProgress } from '../../workflows/contract/progress.ts';
+import { taskQueues } from '../../workflows/contract/names.ts';
+import { testServices } from '../services.ts';
+
+const workerScript = fileURLToPath(new URL('./workerProcess.ts', import.meta.url));
+
+/** A small run with the real model: every step happens, in under a minute. */
+export const smallConfig: RunConfig = {
+  strategy: 'diverge',
+  seed: 3,
+  generations: 2,
+  model: 'SmolLM2-135M-Instruct',
+  domain: {
+    name: 'arithmetic',
+    families: { addOne: 1, multiplyOne: 1 },
+    trainTasks: 40,
+    heldOutTasks: 8,
+    taskSeed: 1,
+  },
+  curriculum: {
+    capacity: 16,
+    minimumSize: 2,
+    selectProbability: 0.5,
+    selfIteration: true,
+    divergeProbability: 0.3,
+    inverseTemperature: 10,
+    expand: 'one',
+  },
+  sampling: {
+    promptsPerGeneration: 6,
+    rolloutsPerPrompt: 6,
+    maxNewTokens: 32,
+    temperature: 1,
+    promptsPerShard: 3,
+  },
+  training: {
+    learningRate: 3e-4,
+    adamBetas: [0.9, 0.999],
+    adamEpsilon: 1e-8,
+    weightDecay: 0,
+    gradientClip: 1,
+    clipRatio: 0.2,
+    klCoefficient: 0.001,
+    reference: { interval: 1, alpha: 0.5 },
+    epochs: 1,
+    advantage: 'standard',
+    lossNormalisation: 'token',
+    lora: { rank: 4, alpha: 8, targets: ['q', 'v'] },
+    tokensPerMicroBatch: 512,
+  },
+  evaluation: { tasks: 4, depth: 1, samplesPerTask: 1, temperature: 1, every: 0 },
+  threads: 2,
+  graderTimeoutMs: 5000,
+};
+
+export async function connectHarness() {
+  const services = await testServices();
+  const connection = await Connection.connect({ address: services.temporal.address });
+  const client = new Client({ connection, namespace: services.temporal.namespace });
+  return { services, client, store: connectStore(services.store), close: () => connection.close() };
+}
+export type Harness = Awaited<ReturnType<typeof connectHarness>>;
+
+/** Starts a worker in a process of its own and waits until it polls. */
+export async function startWorkerProcess(): Promise<ChildProcess> {
+  const child = spawn(process.execPath, [...process.execArgv, workerScript], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    env: process.env,
+  });
+  await new Promise<void>((resolve, reject) => {
+    child.once('message', () => resolve());
+    child.once('exit', (code) => reject(new Error(`the worker ended with code ${code} before it was ready`)));
+  });
+  return child;
+}
+
+/** Ends a process and waits for its end. */
+export async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  child.kill(signal);
+  await ended;
+}
+
+export function startRun(client: Client, id: string, config: unknown) {
+  return client.workflow.start('exitRun', { workflowId: id, taskQueue: taskQueues.run, args: [config] });
+}
+
+/** Waits until an activity of a workflow has reported progress, so that a kill lands in its middle. */
+export async function untilUnderWay(client: Client, workflowId: string, activityId: string): Promise<void> {
+  await until(`${activityId} of ${workflowId} is under way`, async () => {
+    const described = await client.workflow
+      .getHandle(workflowId)
+      .describe()
+      .catch(() => null);
+    const pending = described?.raw.pendingActivities?.find((activity) => activity.activityId === activityId);
+    const payload = pending?.heartbeatDetails?.payloads?.[0]?.data;
+    if (!payload) return false;
+    const { done } = JSON.parse(Buffer.from(payload).toString()) as { done: number };
+    return done > 0;
+  });
+}
+
+export async function until(what: string, check: () => Promise<boolean>, timeoutMs = 120_000): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  while (!(await check())) {
+    if (Date.now() > deadline) throw new Error(`waited ${timeoutMs / 1000} s in vain until ${what}`);
+    await sleep(100);
+  }
+}
+
+export function progressOf(client: Client, id: string): Promise<RunProgress> {
+  return client.workflow.getHandle(id).query<RunProgress>('progress');
+}
+
+/** Process id of the engine child below a process; null when there is none. */
+export function engineBelow(ancestor: number): number | null {
+  const listed = spawnSync('ps', ['-eo', 'pid=,ppid=,args='], { encoding: 'utf8' }).stdout;
+  const processes = listed
+    .split('\n')
+    .map((line) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line))
+    .flatMap((match) =>
+      match ? [{ pid: Number(match[1]), parent: Number(match[2]), args: match[3] ?? '' }] : [],
+    );
+  const below = (pid: number): boolean => {
+    const parent = processes.find((one) => one.pid === pid)?.parent;
+    return parent !== undefined && (parent === ancestor || below(parent));
+  };
+  return processes.find(({ pid, args }) => args.includes('policy/engine/child') && below(pid))?.pid ?? null;
+}
+
+/** The Temporal CLI as a user has it, pointed at the test services. */
+export async function temporalCli(harness: Harness, ...args: string[]) {
+  const { ensureTemporal } = await import('../../infra/setup/temporal.ts');
+  const { address, namespace } = harness.services.temporal;
+  const binary = await ensureTemporal(() => {});
+  return spawnSync(binary, [...args, '--address', address, '--namespace', namespace], {
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+}

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
+import { after, before, test } from 'node:test';
+import { readChain } from '../../activities/artifacts/manifests.ts';
+import {
+  connectHarness,
+  end,
+  engineBelow,
+  smallConfig,
+  startRun,
+  startWorkerProcess,
+  untilUnderWay,
+  type Harness,
+} from './harness.ts';
+
+let harness: Harness;
+let worker: ChildProcess;
+let undisturbed: string[];
+
+const config = { ...smallConfig, evaluation: { ...smallConfig.evaluation, tasks: 0 } };
+
+async function hashesOf(runKey: string): Promise<string[]> {
+  return (await readChain(harness.store, runKey)).map(({ hash }) => hash);
+}
+
+before(async () => {
+  harness = await connectHarness();
+  worker = await startWorkerProcess();
+  const handle = await startRun(harness.client, `undisturbed-${process.pid}`, config);
+  undisturbed = await hashesOf((await handle.result()).runKey);
+  assert.equal(undisturbed.length, config.generations + 1);
+});
+
+after(async () => {
+  await end(worker, 'SIGTERM');
+  await harness.close();
+});
+
+for (const step of ['iterate-1', 'update'])
+  test(`kill -9 of the worker in the middle of ${step}: same manifest hashes`, async () => {
+    const id = `worker-killed-${step}-${process.pid}`;
+    const handle = await startRun(harness.client, id, config);
+    await untilUnderWay(harness.client, `${id}/gen-0001`, `g1-${step}`);
+    await end(worker, 'SIGKILL');
+    worker = await startWorkerProcess();
+    assert.deepEqual(await hashesOf((await handle.result()).runKey), undisturbed);
+  });
+
+for (const step of ['iterate-1', 'update'])
+  test(`kill -9 of the engine in the middle of ${step}: same manifest hashes`, async () => {
+    const id = `engine-killed-${step}-${process.pid}`;
+    const handle = await startRun(harness.client, id, config);
+    await untilUnderWay(harness.client, `${id}/gen-0001`, `g1-${step}`);
+    const engine = engineBelow(worker.pid!);
+    assert.ok(engine, 'the engine runs below the worker');
+    process.kill(engine, 'SIGKILL');
+    assert.deepEqual(await hashesOf((await handle.result()).runKey), undisturbed);
+  });
+
+test('SIGTERM of the worker hands its step to the next worker: same manifest hashes', async () => {
+  const id = `worker-stopped-${process.pid}`;
+  const handle = await startRun(harness.client, id, config);
+  await untilUnderWay(harness.client, `${id}/gen-0001`, 'g1-iterate-1');
+  await end(worker, 'SIGTERM');
+  worker = await startWorkerProcess();
+  assert.deepEqual(await hashesOf((await handle.result()).runKey), undisturbed);
+});
+
+test('another seed gives another history', async () => {
+  const handle = await startRun(harness.client, `other-seed-${process.pid}`, {
+    ...config,
+    seed: 4,
+    generations: 1,
+  });
+  const hashes = await hashesOf((await handle.result()).runKey);
+  assert.notEqual(hashes[1], undisturbed[1]);
+});
