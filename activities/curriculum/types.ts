@@ -33,10 +33,12 @@ export interface Instance {
   turn: number;
   /** k of the latest iterate of that turn plus one; 0 when the turn has no answer yet. */
   depth: number;
+  /** k of the iterate kept for each earlier turn; absent when there is none. */
+  earlierDepths?: number[];
   history: History;
   /** Quality of the history's latest iterate, null when it has none. Needed by improvement rewards. */
   quality: number | null;
-  /** Instance and rollout it grew from; null for base instances. */
+  /** Instance and rollout it grew from; null for the start of a base task. */
   parent: { instanceId: string; rolloutId: string } | null;
 }
 
@@ -45,7 +47,7 @@ export interface BufferEntry {
   instance: Instance;
   /** Population variance of a group's rewards, in [0, 0.25] (ExIt §4.1). */
   score: number;
-  /** True until the instance's own group has been seen: S was its parent's. */
+  /** True while S is its parent's: its own group has not been seen since. */
   inherited: boolean;
   visits: number;
   firstGeneration: number;
@@ -78,6 +80,10 @@ export interface Outcome {
   /** Verified score of the new history, in [0, 1]. */
   quality: number;
   response: string;
+  /** What the environment said to the response; absent when it says nothing. */
+  feedback?: string | null;
+  /** The answered turns played after it, to the end of the episode; absent in single-turn domains. */
+  laterTurns?: Turn[];
   /** Only finished answers may become instances (decision: truncated ones are counted, not kept). */
   truncated: boolean;
   /** Set when grading failed; the whole group is then dropped as failed. */

@@ -1,0 +1,200 @@
+/** A value that the paper does not print, or a rule that it leaves open, and what we chose. */
+export interface Assumption {
+  /** Path in the run configuration; null for what is fixed in the code. */
+  path: string | null;
+  /** Number by which comments in the code name it. */
+  decision: number;
+  what: string;
+  chosen: string;
+  why: string;
+}
+
+/**
+ * Every value and rule that ExIt (arXiv:2509.04575) leaves open. Printed by the command line and stored with each
+ * run. A configured value is the preset's; the run's own is in its configuration under the path. Comments in the code
+ * name a choice as "decision n".
+ */
+export const assumptions: readonly Assumption[] = [
+  {
+    path: 'curriculum.inverseTemperature',
+    decision: 9,
+    what: 'κ of the selection P(m) ∝ exp(κ S)',
+    chosen: '10',
+    why: 'never given; odds of 12 : 1 between the highest score, 0.25, and 0',
+  },
+  {
+    path: 'curriculum.expand',
+    decision: 10,
+    what: 'which of the G rollouts become new instances',
+    chosen: "'one': a uniformly random finished rollout of each group",
+    why: 'Algorithm 1 shows a single rollout; inserting all leaves few distinct tasks in the buffer',
+  },
+  {
+    path: 'curriculum.capacity, curriculum.minimumSize',
+    decision: 9,
+    what: 'N and B_min for small task sets',
+    chosen: '256 and 16',
+    why: "the paper's values fit its own batches (math: 512 and 128 at 128 prompts a generation)",
+  },
+  {
+    path: 'curriculum.prompts',
+    decision: 22,
+    what: 'wording of the improve and diverge prompts',
+    chosen: 'our own short wording; the structure is that of Appendix B',
+    why: 'small models must learn to follow it; a configuration may replace it',
+  },
+  {
+    path: 'sampling.temperature',
+    decision: 28,
+    what: 'temperature of training rollouts',
+    chosen: '1',
+    why: 'log-probs are then those of the policy itself',
+  },
+  {
+    path: 'evaluation.temperature',
+    decision: 28,
+    what: 'temperature of evaluation',
+    chosen: '1',
+    why: "as in training; the paper uses each model card's default",
+  },
+  {
+    path: 'training.learningRate',
+    decision: 28,
+    what: 'learning rate for LoRA',
+    chosen: '3e-4, constant',
+    why: 'the paper trains all weights, at 1e-6; a low-rank adapter needs a far larger step',
+  },
+  {
+    path: 'training.lora',
+    decision: 28,
+    what: 'adapter',
+    chosen: 'rank 16, α 32, all seven projections',
+    why: 'the paper trains all weights',
+  },
+  {
+    path: 'training.adamBetas, training.adamEpsilon, training.weightDecay',
+    decision: 28,
+    what: 'AdamW',
+    chosen: 'β 0.9 and 0.999, ε 1e-8, no weight decay',
+    why: 'not printed; the defaults of PyTorch, no decay as is usual for LoRA',
+  },
+  {
+    path: 'training.gradientClip',
+    decision: 28,
+    what: 'largest gradient norm',
+    chosen: '1',
+    why: 'not printed; the usual value',
+  },
+  {
+    path: 'training.klCoefficient',
+    decision: 6,
+    what: 'β outside math',
+    chosen: '0',
+    why: 'printed for math only (0.001); 0 needs no reference policy',
+  },
+  {
+    path: 'training.advantage, training.lossNormalisation',
+    decision: 4,
+    what: 'scale of the advantage, and what the loss is divided by',
+    chosen: "'standard' (population standard deviation, + 1e-8) and 'token'",
+    why: 'the paper names both forms; this pair is what its likely code base does for math',
+  },
+  {
+    path: null,
+    decision: 8,
+    what: 'what learnability is the variance of',
+    chosen: 'population variance of the reward that GRPO trains on',
+    why: 'S is then 0 exactly when the group has no gradient',
+  },
+  {
+    path: null,
+    decision: 7,
+    what: 'groups with equal rewards',
+    chosen: 'not trained on and not replaced; their S = 0 counts in the buffer',
+    why: 'keeps the number of rollouts the same for every strategy',
+  },
+  {
+    path: null,
+    decision: 12,
+    what: 'ties when the buffer is full',
+    chosen: 'the oldest score leaves first',
+    why: 'ties are the common case; evicting the newest freezes the buffer',
+  },
+  {
+    path: null,
+    decision: 13,
+    what: 'score of an instance seen again',
+    chosen: 'overwritten at every visit, with no bonus for age',
+    why: 'the newest policy decides what is learnable',
+  },
+  {
+    path: null,
+    decision: 15,
+    what: 'score of a new instance',
+    chosen: "its parent's, marked as inherited until its own group was played",
+    why: 'as in the paper',
+  },
+  {
+    path: null,
+    decision: 11,
+    what: 'base instances in the buffer',
+    chosen: 'every base task that was played enters too, at depth 0',
+    why: 'Algorithm 1 updates B with both m+ and m′; the curriculum ablation needs it',
+  },
+  {
+    path: null,
+    decision: 16,
+    what: 'the same answer twice',
+    chosen: 'one instance: identity is the base task, the turn and the history',
+    why: 'k is how it came about, not what it is',
+  },
+  {
+    path: null,
+    decision: 17,
+    what: 'buffer draws of one batch',
+    chosen: 'without replacement (Gumbel-top-k); what the buffer cannot fill falls back to base tasks',
+    why: 'drawing an instance twice would double its group',
+  },
+  {
+    path: null,
+    decision: 18,
+    what: 'base draws',
+    chosen: 'a seeded permutation in each epoch, which only moves when a base task is drawn',
+    why: "'uniformly at random' and 'epoched' both appear in the paper",
+  },
+  {
+    path: null,
+    decision: 20,
+    what: 'when improve or diverge is decided',
+    chosen: 'at selection, for the whole group; not stored with the instance',
+    why: 'S belongs to the history, whichever step is taken from it',
+  },
+  {
+    path: null,
+    decision: 21,
+    what: 'what a self-iteration prompt shows',
+    chosen: 'the original request and the latest iterate only, over-long ones as head 25 % and tail 75 %',
+    why: 'prompts never nest, and the cut is visible to the model',
+  },
+  {
+    path: null,
+    decision: 23,
+    what: 'truncated answers',
+    chosen: 'graded and trained on like others, never kept as instances',
+    why: 'an answer without an end is no place to go on from',
+  },
+  {
+    path: null,
+    decision: 3,
+    what: 'smallest divisor of a normalised improvement',
+    chosen: '0.05; at a previous quality of 1 the reward is 0',
+    why: 'near a previous quality of 1 the quotient turns noise into signal, at 1 it is undefined',
+  },
+  {
+    path: null,
+    decision: 27,
+    what: 'evaluation',
+    chosen: 'always from the latest iterate; 95 % bootstrap intervals over problems',
+    why: 'rewards are never peeked at',
+  },
+];

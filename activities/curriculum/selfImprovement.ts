@@ -1,0 +1,77 @@
+import { stream } from '../random.ts';
+
+/** A number with its 95 % interval. */
+export interface Estimate {
+  value: number;
+  low: number;
+  high: number;
+}
+
+/** How answers change over K self-iteration steps (ExIt §5.3). */
+export interface SelfImprovement {
+  /** avg@n at k = 0…K: mean quality over problems and their samples. */
+  accuracyK: Estimate[];
+  /** Answers better, and worse, at depth k than at depth 0; for qualities of 0 and 1: wrong → right, right → wrong. */
+  correctedK: number[];
+  brokenK: number[];
+  /** Δ_K = (corrected − broken) / answers, between k = 0 and k = K. */
+  delta: Estimate;
+  /** Answers at each depth: problems × samples. */
+  answers: number;
+}
+
+const resamples = 1000;
+
+/**
+ * Statistics of K-step self-improvement. The intervals are percentile bootstraps over *problems* (decision 27):
+ * samples of one problem are not independent of each other. Pure: the seed decides the resampling.
+ *
+ * @param qualitiesKPS quality by depth, problem and sample; the same problems and samples at every depth.
+ */
+export function selfImprovement(
+  qualitiesKPS: readonly (readonly (readonly number[])[])[],
+  seed: number,
+): SelfImprovement {
+  const firstPS = qualitiesKPS[0] ?? [];
+  const lastPS = qualitiesKPS.at(-1) ?? [];
+  const count = (betterPS: readonly (readonly number[])[], thanPS: readonly (readonly number[])[]) =>
+    betterPS.map(
+      (betterS, problem) => betterS.filter((quality, sample) => quality > thanPS[problem]![sample]!).length,
+    );
+  const total = (numbers: readonly number[]) => numbers.reduce((sum, value) => sum + value, 0);
+  const correctedP = count(lastPS, firstPS);
+  const brokenP = count(firstPS, lastPS);
+  const resampled = resampledProblems(firstPS.length, seed);
+  return {
+    accuracyK: qualitiesKPS.map((qualitiesPS) => estimate(qualitiesPS.map(meanOf), resampled)),
+    correctedK: qualitiesKPS.map((qualitiesPS) => total(count(qualitiesPS, firstPS))),
+    brokenK: qualitiesKPS.map((qualitiesPS) => total(count(firstPS, qualitiesPS))),
+    delta: estimate(
+      firstPS.map((samples, problem) => (correctedP[problem]! - brokenP[problem]!) / samples.length),
+      resampled,
+    ),
+    answers: total(firstPS.map((samples) => samples.length)),
+  };
+}
+
+/** The problems of each resample, drawn with replacement. */
+function resampledProblems(problems: number, seed: number): number[][] {
+  const random = stream([seed, 'bootstrap']);
+  return Array.from({ length: resamples }, () =>
+    Array.from({ length: problems }, () => Math.floor(random() * problems)),
+  );
+}
+
+/** The mean over problems, and the 2.5 % and 97.5 % quantiles of the resampled means. */
+function estimate(valuesP: readonly number[], resampled: readonly (readonly number[])[]): Estimate {
+  const means = resampled
+    .map((problems) => meanOf(problems.map((problem) => valuesP[problem]!)))
+    .sort((a, b) => a - b);
+  const quantile = (share: number) => means[Math.round(share * (means.length - 1))]!;
+  return { value: meanOf(valuesP), low: quantile(0.025), high: quantile(0.975) };
+}
+
+/** 0 for no numbers, so that an evaluation of no problems has no NaN. */
+function meanOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, value) => sum + value, 0) / Math.max(numbers.length, 1);
+}

@@ -1,0 +1,46 @@
+import type { DomainConfig } from '../../../workflows/contract/config.ts';
+import { TypedFailure } from '../../../workflows/contract/failures.ts';
+import type { Domain, Grade } from '../domain.ts';
+import { answerIn, equals, parseNumber } from './answer.ts';
+import { makeTasks } from './tasks.ts';
+
+/**
+ * Generated arithmetic: single-turn problems with one exact number as the answer, verified as in competition math.
+ *
+ * @throws `InvalidRunConfig` when the problem sets cannot be made as the configuration asks.
+ */
+export function openArithmetic(config: DomainConfig): Domain {
+  const tasks = makeTasks(config);
+  const ids = { train: tasks.train.map(({ id }) => id), heldOut: tasks.heldOut.map(({ id }) => id) };
+  const byId = new Map([...tasks.train, ...tasks.heldOut].map((task) => [task.id, task]));
+  const taskOf = (id: string) => {
+    const task = byId.get(id);
+    if (!task)
+      throw new TypedFailure(
+        'ArtifactCorrupt',
+        `the arithmetic domain of this configuration has no task '${id}'`,
+      );
+    return task;
+  };
+  return {
+    name: 'arithmetic',
+    graderVersion: 'arithmetic-1',
+    rewardMode: 'verification',
+    stopStrings: [],
+    taskIds: (split) => ids[split],
+    task: taskOf,
+    observe: () => ({ done: true, feedback: null }),
+    quote: (response) => response.trim(),
+    grade: (taskId, history) =>
+      Promise.resolve(gradeAnswer(history.at(-1)?.response ?? '', taskOf(taskId).gold)),
+  };
+}
+
+/** Quality 1 when the response's answer is exactly the gold number, else 0. */
+export function gradeAnswer(response: string, gold: string): Grade {
+  const answer = answerIn(response);
+  if (answer === null) return { quality: 0, verdict: 'noAnswer', answer };
+  const given = parseNumber(answer);
+  const correct = given !== null && equals(given, parseNumber(gold)!);
+  return { quality: correct ? 1 : 0, verdict: correct ? 'correct' : 'wrong', answer };
+}
