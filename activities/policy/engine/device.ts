@@ -1,0 +1,108 @@
+import { TypedFailure } from '../../../workflows/contract/failures.ts';
+import type { Blob, Call, Device } from '../policy.ts';
+import { EngineProcess, type EngineProcessOptions } from './process.ts';
+import type { Operation, OperationCall, Operations } from './protocol.ts';
+
+export interface DeviceOptions {
+  /** A model file. */
+  modelPath: string;
+  /** Threads of one operation in ONNX Runtime; part of what decides the bits. */
+  threads: number;
+  /** Longest time a call may go without progress (five times as long while loading); 120 s when left out. */
+  silenceTimeoutMs?: number;
+  /** Gets what the engine process prints, line by line. */
+  log?: (line: string) => void;
+}
+
+/**
+ * A policy engine in a child process of its own. The process starts with the first call and again after a crash;
+ * calls wait for one another. Besides the failures of each operation, a call rejects with `ModelUnavailable`,
+ * `EngineCrashed` (another try starts a new process) or `EngineSilent` (the same, after it was killed).
+ */
+export async function openDevice(options: DeviceOptions): Promise<Device> {
+  const settings: EngineProcessOptions = {
+    modelPath: options.modelPath,
+    threads: options.threads,
+    silenceTimeoutMs: options.silenceTimeoutMs ?? 120_000,
+    log: options.log ?? (() => undefined),
+  };
+  let engine: EngineProcess | null = null;
+  let lastTurn: Promise<unknown> = Promise.resolve();
+  let closed = false;
+
+  function perform<Name extends Operation>(
+    operation: Name,
+    input: Operations[Name]['input'],
+    blobs: readonly (Blob | null)[] = [],
+    call: Call = {},
+  ): Promise<Operations[Name]['output']> {
+    const before = lastTurn;
+    const turn = (async () => {
+      await waitFor(before, call.signal);
+      if (closed) throw closedFailure();
+      if (!engine?.alive) engine = new EngineProcess(settings);
+      const named = blobs.filter((blob) => blob !== null);
+      // TypeScript cannot see that `operation` and `input` are of one pair.
+      return (await engine.perform({ operation, input } as OperationCall, named, call)) as never;
+    })();
+    lastTurn = Promise.allSettled([before, turn]);
+    return turn;
+  }
+
+  return {
+    model: () => perform('model', null),
+    initialAdapter: (lora, seed) => perform('initialAdapter', { lora, seed }),
+    generate: (adapter, prompts, sampling, call) =>
+      perform(
+        'generate',
+        {
+          adapter: adapter?.sha256 ?? null,
+          prompts,
+          options: { ...sampling, stopStrings: [...sampling.stopStrings] },
+        },
+        [adapter],
+        call,
+      ),
+    update: ({ adapter, optimizer, reference, ...rest }, call) =>
+      perform(
+        'update',
+        {
+          ...rest,
+          adapter: adapter.sha256,
+          optimizer: optimizer?.sha256 ?? null,
+          reference: reference?.sha256 ?? null,
+        },
+        [adapter, optimizer, reference],
+        call,
+      ),
+    logProbs: (adapter, sequences, call) =>
+      perform('logProbs', { adapter: adapter?.sha256 ?? null, sequences }, [adapter], call),
+    blend: (reference, adapter, alpha) =>
+      perform('blend', { reference: reference.sha256, adapter: adapter.sha256, alpha }, [reference, adapter]),
+    processId: () => (engine?.alive ? engine.pid : null),
+    close: async () => {
+      closed = true;
+      await engine?.kill(closedFailure());
+    },
+  };
+}
+
+function closedFailure(): TypedFailure {
+  return new TypedFailure('WorkerStopping', 'the engine was closed while a call was waiting or at work');
+}
+
+/** Waits for `turn`, or rejects with the signal's reason when that comes first. */
+async function waitFor(turn: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
+  if (!signal) return void (await turn);
+  signal.throwIfAborted();
+  let onAbort: () => void = () => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort);
+  });
+  try {
+    await Promise.race([turn, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,0 +1,198 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import module, { createRequire } from 'node:module';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { createInterface } from 'node:readline';
+import { TypedFailure } from '../../../workflows/contract/failures.ts';
+import type { Blob, Call, Progress } from '../policy.ts';
+import { loadingPhase, type FromChild, type OperationCall, type ToChild } from './protocol.ts';
+
+export interface EngineProcessOptions {
+  modelPath: string;
+  threads: number;
+  /** Longest time without progress in a call, before the child is killed. */
+  silenceTimeoutMs: number;
+  /** Gets the child's output, line by line. */
+  log: (line: string) => void;
+}
+
+/** Loading a model reads gigabytes and reports little: it may be silent for so many silence timeouts. */
+const loadingPatience = 5;
+const linesKept = 12;
+
+/** The call the child is at work on. */
+interface Pending {
+  blobs: ReadonlyMap<string, Blob>;
+  onProgress: ((progress: Progress) => void) | undefined;
+  latest: Progress;
+  /** Why the parent sent `abort`: the signal's reason, or what a blob's `load` threw. */
+  abortReason: unknown;
+  watchdog: NodeJS.Timeout | undefined;
+  resolve: (output: unknown) => void;
+  reject: (reason: unknown) => void;
+}
+
+/** One life of the engine child, from fork to exit. It does one call at a time. */
+export class EngineProcess {
+  readonly pid: number;
+  /** Resolves when the process has ended and its output is read. */
+  readonly ended: Promise<void>;
+  alive = true;
+
+  readonly #options: EngineProcessOptions;
+  readonly #child: ChildProcess;
+  readonly #lastLines: string[] = [];
+  #pending: Pending | null = null;
+  #killedFor: TypedFailure | null = null;
+
+  constructor(options: EngineProcessOptions) {
+    this.#options = options;
+    // The child runs TypeScript whatever loader the parent was started with. Node before 20.6 has no
+    // module.register; there tsx is a --loader.
+    const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+    const loader = 'register' in module ? '--import' : '--loader';
+    this.#child = fork(
+      fileURLToPath(new URL('./child.ts', import.meta.url)),
+      [options.modelPath, String(options.threads)],
+      { execArgv: [loader, tsx], serialization: 'advanced', stdio: ['ignore', 'pipe', 'pipe', 'ipc'] },
+    );
+    this.pid = this.#child.pid ?? -1;
+    for (const output of [this.#child.stdout, this.#child.stderr])
+      if (output) createInterface({ input: output }).on('line', (line) => this.#read(line));
+    this.#child.on('message', (message) => this.#receive(message as FromChild));
+    this.ended = new Promise((resolve) => {
+      const end = (cause: string) => {
+        this.alive = false;
+        this.#settle()?.reject(this.#killedFor ?? this.#crash(cause));
+        resolve();
+      };
+      this.#child.on('error', (error) => {
+        if (this.#child.pid === undefined) end(`could not be started: ${error.message}`);
+      });
+      this.#child.on('close', (code, signal) => {
+        const how = signal ? `was killed by ${signal}` : `ended with exit code ${code}`;
+        end(signal === 'SIGKILL' ? `${how} (possibly out of memory)` : how);
+      });
+    });
+  }
+
+  /**
+   * Does one call. Rejects with the signal's reason after the mini-step in which it was aborted, with the
+   * engine's own typed failure, or with `EngineCrashed` / `EngineSilent` when the process is lost.
+   */
+  perform(call: OperationCall, blobs: readonly Blob[], { signal, onProgress }: Call): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const abort = () => this.#abort(signal?.reason);
+      const settled = () => signal?.removeEventListener('abort', abort);
+      this.#pending = {
+        blobs: new Map(blobs.map((blob) => [blob.sha256, blob])),
+        onProgress,
+        latest: { phase: loadingPhase, done: 0, total: 1, tokens: 0 },
+        abortReason: undefined,
+        watchdog: undefined,
+        resolve: (output) => (settled(), resolve(output)),
+        reject: (reason) => (settled(), reject(reason)),
+      };
+      signal?.addEventListener('abort', abort);
+      this.#watch();
+      this.#send({ kind: 'call', call });
+    });
+  }
+
+  /** Ends the process at once and rejects its call with `reason`: it holds nothing that is not elsewhere too. */
+  async kill(reason: TypedFailure): Promise<void> {
+    this.#killedFor = reason;
+    this.#child.kill('SIGKILL');
+    await this.ended;
+  }
+
+  #receive(message: FromChild): void {
+    const pending = this.#pending;
+    if (!pending) return;
+    switch (message.kind) {
+      case 'progress':
+        pending.latest = message.progress;
+        this.#watch();
+        pending.onProgress?.(message.progress);
+        return;
+      case 'wants':
+        void this.#supply(pending, message.sha256);
+        return;
+      case 'result':
+        this.#settle()?.resolve(message.output);
+        return;
+      case 'aborted':
+        this.#settle()?.reject(pending.abortReason);
+        return;
+      case 'failed':
+        this.#settle()?.reject(
+          message.type ? new TypedFailure(message.type, message.message) : new Error(message.message),
+        );
+        return;
+    }
+  }
+
+  /** Fetches bytes for the child; the store's time is not the engine's silence. */
+  async #supply(pending: Pending, sha256: string): Promise<void> {
+    clearTimeout(pending.watchdog);
+    try {
+      const blob = pending.blobs.get(sha256);
+      if (!blob) throw new Error(`the engine asked for ${sha256}, which the call did not name`);
+      const bytes = await blob.load();
+      if (pending !== this.#pending) return;
+      this.#watch();
+      this.#send({ kind: 'blob', sha256, bytes });
+    } catch (error) {
+      if (pending !== this.#pending) return;
+      this.#watch();
+      this.#abort(error);
+    }
+  }
+
+  #abort(reason: unknown): void {
+    if (!this.#pending) return;
+    this.#pending.abortReason ??= reason;
+    this.#send({ kind: 'abort' });
+  }
+
+  #settle(): Pending | null {
+    const pending = this.#pending;
+    clearTimeout(pending?.watchdog);
+    this.#pending = null;
+    return pending;
+  }
+
+  /** (Re)starts the silence watchdog of the current call. */
+  #watch(): void {
+    const pending = this.#pending;
+    if (!pending) return;
+    clearTimeout(pending.watchdog);
+    const { phase } = pending.latest;
+    const timeoutMs = this.#options.silenceTimeoutMs * (phase === loadingPhase ? loadingPatience : 1);
+    pending.watchdog = setTimeout(() => {
+      const { done, total } = pending.latest;
+      void this.kill(
+        new TypedFailure(
+          'EngineSilent',
+          `the engine (process ${this.pid}) made no progress for ${timeoutMs / 1000} s in phase '${phase}' ` +
+            `at ${done}/${total} and was killed; the next call starts a new one`,
+        ),
+      );
+    }, timeoutMs);
+  }
+
+  #crash(cause: string): TypedFailure {
+    const output = this.#lastLines.length > 0 ? `; its last output:\n${this.#lastLines.join('\n')}` : '';
+    return new TypedFailure('EngineCrashed', `the engine (process ${this.pid}) ${cause}${output}`);
+  }
+
+  #read(line: string): void {
+    this.#lastLines.push(line.slice(0, 300));
+    if (this.#lastLines.length > linesKept) this.#lastLines.shift();
+    this.#options.log(line);
+  }
+
+  #send(message: ToChild): void {
+    // A child that is gone is reported by its 'close' event, not by the message that did not reach it.
+    this.#child.send(message, () => undefined);
+  }
+}

@@ -1,0 +1,62 @@
+import type { Symbols } from '../graph/dims.ts';
+import type { Feeds } from '../graph/program.ts';
+import { layoutGroups } from '../model/layout.ts';
+import type { TrainGroup } from '../policy.ts';
+import type { MicroBatch } from './batches.ts';
+
+/** A micro-batch as arrays. Per-token arrays have R rows, one for each completion token and padding. */
+export interface Prepared {
+  symbols: Symbols;
+  /** Token ids, positions and masks. */
+  layout: Feeds;
+  advantagesR: Float32Array;
+  tokenWeightsR: Float32Array;
+  /** What the sampler said of each token. */
+  samplerLogProbsR: Float32Array;
+  /** Rows that hold a trained token. */
+  trainedRows: number[];
+  /** Prompt and completion tokens, without padding. */
+  tokens: number;
+}
+
+/** Lays out a micro-batch; `weights[group][completion]` is what one token of a completion weighs in the loss. */
+export function prepare(
+  batch: MicroBatch,
+  groups: readonly TrainGroup[],
+  weights: readonly (readonly number[])[],
+): Prepared {
+  const chosen = batch.map(({ group, completions }) => ({
+    promptIds: groups[group]!.promptIds,
+    completions: completions.map((completion) => ({
+      ...groups[group]!.completions[completion]!,
+      weight: weights[group]![completion]!,
+    })),
+  }));
+  const layout = layoutGroups(
+    chosen.map(({ promptIds, completions }) => ({
+      promptIds,
+      completions: completions.map(({ tokenIds }) => tokenIds),
+    })),
+  );
+  const prepared: Prepared = {
+    symbols: layout.symbols,
+    layout: layout.feeds,
+    advantagesR: new Float32Array(layout.rows),
+    tokenWeightsR: new Float32Array(layout.rows),
+    samplerLogProbsR: new Float32Array(layout.rows),
+    trainedRows: [],
+    tokens: 0,
+  };
+  chosen.forEach(({ promptIds, completions }, group) => {
+    prepared.tokens += promptIds.length;
+    completions.forEach(({ advantage, weight, logProbs, tokenIds }, completion) => {
+      const { start, end } = layout.rowsOf(group, completion);
+      prepared.tokens += tokenIds.length;
+      prepared.advantagesR.fill(advantage, start, end);
+      prepared.tokenWeightsR.fill(weight, start, end);
+      prepared.samplerLogProbsR.set(logProbs, start);
+      for (let row = start; row < end; row++) prepared.trainedRows.push(row);
+    });
+  });
+  return prepared;
+}
