@@ -85,8 +85,21 @@ const [script, args] =
     ? [resolve(root, second), others]
     : [join(root, 'client/main.ts'), process.argv.slice(2)];
 
-// tsx's own command line becomes this process: it works with every Node.js we allow, starts the script in one
-// child, forwards each signal once (at a terminal the child has it already) and passes the exit code on.
-const tsx = join(root, 'node_modules/tsx/dist/cli.mjs');
-process.argv = [process.argv[0], tsx, '--tsconfig', join(root, 'tsconfig.json'), script, ...args];
-await import(pathToFileURL(tsx).href);
+// Not through tsx's own command line: that one kills a child with SIGKILL when it is too busy to acknowledge a
+// signal within 60 ms, and a worker must drain.
+const [, minorVersion] = process.versions.node.split('.').map(Number);
+const hooks = process.version.startsWith('v20.') && minorVersion < 6 ? '--loader' : '--import';
+const tsx = pathToFileURL(join(root, 'node_modules/tsx/dist/loader.mjs')).href;
+const child = spawn(process.execPath, [hooks, tsx, script, ...args], {
+  stdio: 'inherit',
+  env: { ...process.env, TSX_TSCONFIG_PATH: join(root, 'tsconfig.json') },
+});
+// At a terminal Ctrl-C reaches the child by itself; sent twice, it would look like a second, impatient one.
+process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'));
+for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+child.on('error', (error) => fail(`Node.js cannot be started: ${error.message}`));
+child.on('exit', (code, signal) => {
+  if (signal === null) process.exit(code);
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+});

@@ -43,8 +43,9 @@ const goInstall: Source = {
     const bin = join(workspace, 'bin');
     await mkdir(bin);
     await withProgress(report, (onLine) =>
-      run(go, ['install', '-v', '-trimpath', '-ldflags=-s -w', `${module.path}@${module.version}`], {
-        env: { GOBIN: bin, GOFLAGS: '' },
+      run(go, ['install', '-v', '-ldflags=-s -w', `${module.path}@${module.version}`], {
+        // MinIO's own builds are without cgo too; so nobody needs a C compiler.
+        env: { GOBIN: bin, GOFLAGS: '', CGO_ENABLED: '0' },
         timeoutMs: 15 * 60_000,
         onLine,
       }),
