@@ -69,7 +69,7 @@ function assertJson(value: unknown, path: string): void {
         value.forEach((element, index) => assertJson(element, `${path}[${index}]`));
         return;
       }
-      if (Object.getPrototypeOf(value) !== Object.prototype)
+      if (![Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null))
         throw notJson(path, `a ${value.constructor.name}`);
       for (const [name, member] of Object.entries(value)) {
         // An absent optional member; JSON leaves it out as well.

@@ -158,6 +158,7 @@ export function connectStore(connection: StoreConnection): Store {
         }
         switch (kind) {
           case 'passing':
+          case 'silent':
             throw new TypedFailure(
               'StoreUnavailable',
               `The artifact store at ${addressOf(connection)} does not answer (${messageOf(error)}). Start it with \`reiterate up\`, or correct its address.`,
@@ -196,7 +197,7 @@ class Absent extends Error {}
 /** A conditional put came second. */
 class Lost extends Error {}
 
-const kinds: Record<string, 'passing' | 'denied' | 'bucketMissing' | 'absent' | 'exists'> = {
+const kinds: Record<string, 'passing' | 'silent' | 'denied' | 'bucketMissing' | 'absent' | 'exists'> = {
   NoSuchKey: 'absent',
   NotFound: 'absent',
   NoSuchBucket: 'bucketMissing',
@@ -216,12 +217,13 @@ const kinds: Record<string, 'passing' | 'denied' | 'bucketMissing' | 'absent' | 
   ECONNREFUSED: 'passing',
   ECONNRESET: 'passing',
   EPIPE: 'passing',
-  ETIMEDOUT: 'passing',
   EHOSTUNREACH: 'passing',
   ENETUNREACH: 'passing',
   ENOTFOUND: 'passing',
   EAI_AGAIN: 'passing',
-  ABORT_ERR: 'passing',
+  // Has had its wait already; the step's own retries go on.
+  ETIMEDOUT: 'silent',
+  ABORT_ERR: 'silent',
 };
 
 function kindOf(error: unknown) {
