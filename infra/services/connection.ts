@@ -32,10 +32,17 @@ export interface TemporalConnection {
  * the local service. An `InfraProblem` when there is neither.
  */
 export async function connection(instance = defaultInstance): Promise<Connection> {
-  return {
-    temporal: givenTemporal() ?? (await localTemporal(instance)),
-    store: givenStore() ?? (await localStore(instance)),
-  };
+  return { temporal: await temporalConnection(instance), store: await storeConnection(instance) };
+}
+
+/** Temporal alone, for what needs no store. */
+export async function temporalConnection(instance = defaultInstance): Promise<TemporalConnection> {
+  return givenTemporal() ?? (await localTemporal(instance));
+}
+
+/** The object store alone: the record can be read without Temporal. */
+export async function storeConnection(instance = defaultInstance): Promise<Connection['store']> {
+  return givenStore() ?? (await localStore(instance));
 }
 
 /** The local services, whatever the environment says. */
