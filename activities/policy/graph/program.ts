@@ -1,12 +1,14 @@
-/** A graph input or output: its shape as text in the program's symbols, e.g. `['N*G', '3', '64']`. */
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { evaluate, evaluateShape, showDim, type Symbols } from './dims.ts';
+import type { Graph, Value } from './graph.ts';
+
+/** A graph input or output: its shape as text in the program's symbols, e.g. `['G*N', '3', '64']`. */
 export interface Port {
   name: string;
   type: 'float32' | 'int64';
   shape: string[];
 }
 
-/** Values of the named dimensions, e.g. `{ N: 8, P: 64 }`. */
-export type Symbols = Record<string, number>;
 /** Flat row-major arrays by input name. */
 export type Feeds = Record<string, Float32Array | BigInt64Array>;
 
@@ -15,16 +17,96 @@ export interface ProgramOptions {
   threads: number;
 }
 
+const portOf = ({ name, type, shape }: Value): Port => ({
+  name,
+  type: type === 'int64' ? 'int64' : 'float32',
+  shape: shape.map(showDim),
+});
+
 /** A compiled graph that runs for any values of its symbols. `run` blocks the JavaScript thread. */
-export declare class Program {
+export class Program {
   /** What `run` wants fed (weights are bound already) … */
-  readonly inputs: Port[];
+  readonly inputs: readonly Port[];
   /** … and what it returns. */
-  readonly outputs: Port[];
+  readonly outputs: readonly Port[];
+
+  private constructor(
+    private readonly session: InferenceSession,
+    private readonly graph: Pick<Graph, 'inputs' | 'shapeInputs'>,
+    private readonly bound: Record<string, Tensor>,
+    outputs: readonly Value[],
+  ) {
+    this.inputs = graph.inputs.filter(({ name }) => !(name in bound)).map(portOf);
+    this.outputs = outputs.map(portOf);
+  }
+
+  /** Compiles a graph. `bound` inputs (weights) are the same in every run and are shared, not copied. */
+  static async create(
+    graph: Graph,
+    options: ProgramOptions,
+    bound: Readonly<Record<string, Float32Array>> = {},
+  ): Promise<Program> {
+    const session = await InferenceSession.create(graph.encode(), {
+      executionProviders: ['cpu'],
+      intraOpNumThreads: options.threads,
+      interOpNumThreads: 1,
+      executionMode: 'sequential',
+      graphOptimizationLevel: 'all',
+      // A memory plan per shape costs a second block of activations and saves no time.
+      enableMemPattern: false,
+      externalData: [...graph.externalData].map(([path, data]) => ({
+        path,
+        data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+      })),
+    });
+    const { inputs, shapeInputs } = graph;
+    const tensors = Object.fromEntries(
+      inputs.flatMap((input) => {
+        const data = bound[input.name];
+        return data ? [[input.name, tensorOf(input, data, {})]] : [];
+      }),
+    );
+    return new Program(session, { inputs, shapeInputs }, tensors, graph.outputs);
+  }
+
   /**
    * Runs once. Feeds are not copied; outputs are fresh arrays. Throws `TypeError` naming the input that is
    * missing, unknown, or not of the size its shape has under `symbols`.
    */
-  run(symbols: Symbols, feeds: Feeds): Promise<Record<string, Float32Array>>;
-  release(): Promise<void>;
+  async run(symbols: Symbols, feeds: Feeds): Promise<Record<string, Float32Array>> {
+    const known = new Set(this.inputs.map(({ name }) => name));
+    for (const name of Object.keys(feeds))
+      if (!known.has(name)) throw new TypeError(`the program has no input '${name}'`);
+    const tensors: Record<string, Tensor> = { ...this.bound };
+    for (const input of this.graph.inputs) {
+      if (!known.has(input.name)) continue;
+      const data = feeds[input.name];
+      if (!data) throw new TypeError(`input '${input.name}' ${input.type} is missing`);
+      tensors[input.name] = tensorOf(input, data, symbols);
+    }
+    for (const [name, sizes] of this.graph.shapeInputs) {
+      const values = sizes.map((size) => BigInt(evaluate(size, symbols)));
+      tensors[name] = new Tensor('int64', BigInt64Array.from(values), [sizes.length]);
+    }
+    const results = await this.session.run(tensors);
+    return Object.fromEntries(this.outputs.map(({ name }) => [name, results[name]!.data as Float32Array]));
+  }
+
+  /** Frees the session; the program cannot run again. */
+  async release(): Promise<void> {
+    await this.session.release();
+  }
+}
+
+function tensorOf(input: Value, data: Float32Array | BigInt64Array, symbols: Symbols): Tensor {
+  const shape = evaluateShape(input.shape, symbols);
+  const size = shape.reduce((a, b) => a * b, 1);
+  const type = data instanceof Float32Array ? 'float32' : 'int64';
+  const text = `[${input.shape.map(showDim).join(', ')}]`;
+  if (type !== input.type) throw new TypeError(`input '${input.name}' ${text} is ${input.type}, got ${type}`);
+  if (data.length !== size)
+    throw new TypeError(
+      `input '${input.name}' ${text} has ${size} elements (${shape.join('×')}), got ${data.length}`,
+    );
+  return data instanceof Float32Array ? new Tensor('float32', data, shape) : new Tensor('int64', data, shape);
 }

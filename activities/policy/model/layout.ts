@@ -1,4 +1,5 @@
-import type { Feeds, Symbols } from '../graph/program.ts';
+import type { Symbols } from '../graph/dims.ts';
+import type { Feeds } from '../graph/program.ts';
 
 /** Rows [start, end) of a per-token array. */
 export interface RowRange {
@@ -12,12 +13,94 @@ export interface Layout {
   feeds: Feeds;
 }
 
+/** Added to the score of a key that must not be seen: its softmax is exactly 0. Finite, lest a row be all −∞. */
+export const maskedScore = -1e9;
+
+/** The parts of the feeds that every layout fills; padding keeps token 0 at position 0. */
+class Tokens {
+  readonly ids: BigInt64Array;
+  readonly positions: BigInt64Array;
+
+  constructor(count: number) {
+    this.ids = new BigInt64Array(count);
+    this.positions = new BigInt64Array(count);
+  }
+
+  put(tokenIds: readonly number[], row: number, firstPosition: number): void {
+    tokenIds.forEach((id, i) => {
+      this.ids[row + i] = BigInt(id);
+      this.positions[row + i] = BigInt(firstPosition + i);
+    });
+  }
+
+  get feeds(): Feeds {
+    return { tokenIds: this.ids, positions: this.positions };
+  }
+}
+
+/** Which token rows are scored, and the token each must predict. */
+class Scored {
+  private readonly rows: number[] = [];
+  private readonly targets: number[] = [];
+
+  /** Scores `tokenIds`, the i-th predicted by row `predictor(i)`; returns where they are in per-token arrays. */
+  put(tokenIds: readonly number[], predictor: (i: number) => number): RowRange {
+    const start = this.rows.length;
+    tokenIds.forEach((id, i) => {
+      this.rows.push(predictor(i));
+      this.targets.push(id);
+    });
+    return { start, end: this.rows.length };
+  }
+
+  /** The number of rows; at least one, because a graph cannot be empty. */
+  get count(): number {
+    return Math.max(1, this.rows.length);
+  }
+
+  get feeds(): Feeds {
+    const [scoredRows, targets] = [this.rows, this.targets].map((list) => {
+      const array = new BigInt64Array(this.count);
+      list.forEach((value, i) => (array[i] = BigInt(value)));
+      return array;
+    }) as [BigInt64Array, BigInt64Array];
+    return { scoredRows, targets };
+  }
+}
+
+const longest = (lists: readonly (readonly unknown[])[]): number =>
+  lists.reduce((length, list) => Math.max(length, list.length), 1);
+
+function promptMaskOf(prompts: readonly (readonly number[])[], width: number): Float32Array {
+  const mask = new Float32Array(prompts.length * width);
+  prompts.forEach((ids, n) => mask.fill(maskedScore, n * width + ids.length, (n + 1) * width));
+  return mask;
+}
+
+function demandPrompts(prompts: readonly (readonly number[])[]): void {
+  if (prompts.length === 0) throw new TypeError('there must be at least one prompt');
+  const empty = prompts.findIndex((ids) => ids.length === 0);
+  if (empty >= 0) throw new TypeError(`prompt ${empty} is empty: a completion needs a token before it`);
+}
+
 /** For `prefillProgram` (feeds tokenIds, positions, lastRows; add `temperature` [N]). */
 export interface PromptLayout extends Layout {
-  /** [N, P] for `decodeProgram`: 0 on prompt tokens, a very negative number on padding. */
+  /** [N, P] for `decodeProgram`: 0 on prompt tokens, `maskedScore` on padding. */
   promptMask: Float32Array;
 }
-export declare function layoutPrompts(prompts: readonly (readonly number[])[]): PromptLayout;
+
+export function layoutPrompts(prompts: readonly (readonly number[])[]): PromptLayout {
+  demandPrompts(prompts);
+  const [N, P] = [prompts.length, longest(prompts)];
+  const tokens = new Tokens(N * P);
+  prompts.forEach((ids, n) => tokens.put(ids, n * P, 0));
+  const lastRows = BigInt64Array.from(prompts, (ids, n) => BigInt(n * P + ids.length - 1));
+  return {
+    symbols: { N, P },
+    feeds: { ...tokens.feeds, lastRows },
+    promptMask: promptMaskOf(prompts, P),
+  };
+}
 
 export interface Group {
   promptIds: readonly number[];
@@ -36,7 +119,37 @@ export interface GroupLayout extends Layout {
   /** Where the tokens of a completion are in the per-token arrays (one row a token, in order). */
   rowsOf(group: number, completion: number): RowRange;
 }
-export declare function layoutGroups(groups: readonly Group[]): GroupLayout;
+
+export function layoutGroups(groups: readonly Group[]): GroupLayout {
+  const prompts = groups.map(({ promptIds }) => promptIds);
+  demandPrompts(prompts);
+  const [N, P] = [groups.length, longest(prompts)];
+  const G = longest(groups.map(({ completions }) => completions));
+  const C = longest(groups.flatMap(({ completions }) => completions));
+  const total = N * P + N * G * C;
+  const tokens = new Tokens(total);
+  const scored = new Scored();
+  const ranges = groups.map(({ promptIds, completions }, n) => {
+    tokens.put(promptIds, n * P, 0);
+    return completions.map((ids, g) => {
+      const first = N * P + (n * G + g) * C;
+      tokens.put(ids, first, promptIds.length);
+      // The first token of a completion is predicted by the last of the prompt.
+      return scored.put(ids, (i) => (i === 0 ? n * P + promptIds.length - 1 : first + i - 1));
+    });
+  });
+  return {
+    symbols: { N, P, G, C, R: scored.count },
+    feeds: { ...tokens.feeds, ...scored.feeds, promptMask: promptMaskOf(prompts, P) },
+    rows: scored.count,
+    tokens: total,
+    rowsOf: (group, completion) => {
+      const range = ranges[group]?.[completion];
+      if (!range) throw new RangeError(`there is no completion ${completion} in group ${group}`);
+      return range;
+    },
+  };
+}
 
 /** For `textLogProbProgram`: every token but the first of each sequence is scored. */
 export interface TextLayout extends Layout {
@@ -45,4 +158,25 @@ export interface TextLayout extends Layout {
   /** length − 1 rows: row `start + i` scores token i + 1. */
   rowsOf(sequence: number): RowRange;
 }
-export declare function layoutTexts(sequences: readonly (readonly number[])[]): TextLayout;
+
+export function layoutTexts(sequences: readonly (readonly number[])[]): TextLayout {
+  if (sequences.length === 0) throw new TypeError('there must be at least one sequence');
+  const [N, S] = [sequences.length, longest(sequences)];
+  const tokens = new Tokens(N * S);
+  const scored = new Scored();
+  const ranges = sequences.map((ids, n) => {
+    tokens.put(ids, n * S, 0);
+    return scored.put(ids.slice(1), (i) => n * S + i);
+  });
+  return {
+    symbols: { N, S, R: scored.count },
+    feeds: { ...tokens.feeds, ...scored.feeds },
+    rows: scored.count,
+    tokens: N * S,
+    rowsOf: (sequence) => {
+      const range = ranges[sequence];
+      if (!range) throw new RangeError(`there is no sequence ${sequence}`);
+      return range;
+    },
+  };
+}

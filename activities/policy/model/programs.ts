@@ -1,19 +1,123 @@
-import type { Program, ProgramOptions } from '../graph/program.ts';
-import type { Checkpoint, ModelConfig } from '../weights/checkpoint.ts';
-import type { LoraShape } from './lora.ts';
+import { gradients } from '../graph/autodiff.ts';
+import { product, sum, symbol, type Dim } from '../graph/dims.ts';
+import { Graph, type Value } from '../graph/graph.ts';
+import {
+  divide,
+  gatherRows,
+  linear,
+  loraLinear,
+  reshape,
+  softmax,
+  targetLogProb,
+} from '../graph/ops/index.ts';
+import { Program, type ProgramOptions } from '../graph/program.ts';
+import type { Checkpoint, ModelConfig, Tensor } from '../weights/checkpoint.ts';
+import { cached, causal, sharedPrompt } from './attend.ts';
+import { linears, llama, llamaHead, rotaryNames, type Attend, type Parameters } from './llama.ts';
+import { adapterNames, adapterTensors, type LoraShape } from './lora.ts';
+import { grpo } from './objective.ts';
+
+export { adapterTensors } from './lora.ts';
 
 /** The base model's tensors by Hugging Face name, made once and shared without copies by all programs. */
 export interface ModelWeights {
   config: ModelConfig;
-  tensors: Record<string, Float32Array>;
+  tensors: Readonly<Record<string, Tensor>>;
 }
-export declare function arrangeWeights(checkpoint: Checkpoint): ModelWeights;
 
-/** Name and shape of every adapter tensor, in order; these names are inputs of each program that has a LoRA. */
-export declare function adapterTensors(
-  config: ModelConfig,
-  lora: LoraShape,
-): { name: string; shape: [number, number] }[];
+/** Reads all tensors of a checkpoint, and adds the rotation tables. */
+export function arrangeWeights(checkpoint: Checkpoint): ModelWeights {
+  const { config } = checkpoint;
+  const names = ['model.embed_tokens.weight', 'model.norm.weight'];
+  if (!config.tiedHead) names.push('lm_head.weight');
+  for (let layer = 0; layer < config.layers; layer++) {
+    const prefix = `model.layers.${layer}`;
+    names.push(`${prefix}.input_layernorm.weight`, `${prefix}.post_attention_layernorm.weight`);
+    names.push(...linears(config, layer).map(({ module }) => `${module}.weight`));
+  }
+  const tensors = Object.fromEntries(names.map((name) => [name, checkpoint.tensor(name)]));
+  return { config, tensors: { ...tensors, ...rotaryTables(config) } };
+}
+
+/** cos and sin of position · θ^(−2i/D), in double precision before rounding. */
+function rotaryTables({ contextLength, headDim, ropeTheta }: ModelConfig): Record<string, Tensor> {
+  const half = headDim / 2;
+  const table = (of: (angle: number) => number): Tensor => ({
+    shape: [contextLength, half],
+    data: Float32Array.from({ length: contextLength * half }, (_, i) =>
+      of(Math.floor(i / half) * ropeTheta ** (-(i % half) / half)),
+    ),
+  });
+  return { [rotaryNames.cosine]: table(Math.cos), [rotaryNames.sine]: table(Math.sin) };
+}
+
+/** A graph with the model's parameters in it, ready for one of the programs below. */
+interface Draft {
+  graph: Graph;
+  config: ModelConfig;
+  parameters: Parameters;
+  /** Adapter inputs in the order of `adapterTensors`. */
+  adapter: Value[];
+  compile(options: ProgramOptions): Promise<Program>;
+}
+
+/**
+ * `fed` weights are inputs that share the buffers of `ModelWeights`; `packed` ones belong to the session,
+ * which lays them out for the processor: a third faster when few rows are multiplied, at the price of a copy.
+ */
+function draft(
+  { config, tensors }: ModelWeights,
+  lora: LoraShape | null,
+  placement: 'fed' | 'packed',
+  options: { trainAdapter: boolean } = { trainAdapter: false },
+): Draft {
+  const graph = new Graph();
+  const made = new Map<string, Value>();
+  const weight = (name: string): Value => {
+    const known = made.get(name);
+    if (known) return known;
+    const { shape, data } = tensors[name]!;
+    const value = placement === 'fed' ? graph.input(name, 'float32', shape) : graph.weight(name, shape, data);
+    made.set(name, value);
+    return value;
+  };
+  const adapter = new Map(
+    (lora ? adapterTensors(config, lora) : []).map(({ name, shape }) => [
+      name,
+      graph.input(name, 'float32', shape, options.trainAdapter),
+    ]),
+  );
+  const parameters: Parameters = {
+    weight,
+    apply: ({ module }, x) => {
+      const names = adapterNames(module);
+      const [a, b] = [adapter.get(names.a), adapter.get(names.b)];
+      const base = weight(`${module}.weight`);
+      return lora && a && b ? loraLinear(x, base, { a, b, scale: lora.alpha / lora.rank }) : linear(x, base);
+    },
+  };
+  return {
+    graph,
+    config,
+    parameters,
+    adapter: [...adapter.values()],
+    compile: (programOptions) => {
+      const fed = graph.inputs.filter(({ name }) => name in tensors).map(({ name }) => name);
+      const bound = Object.fromEntries(fed.map((name) => [name, tensors[name]!.data]));
+      return Program.create(graph, programOptions, bound);
+    },
+  };
+}
+
+const [N, P, G, L, C, S, R] = ['N', 'P', 'G', 'L', 'C', 'S', 'R'].map(symbol) as [
+  Dim,
+  Dim,
+  Dim,
+  Dim,
+  Dim,
+  Dim,
+  Dim,
+];
 
 /**
  * Reads prompts and gives the distribution of the token after each.
@@ -21,11 +125,32 @@ export declare function adapterTensors(
  * lastRows [N]; temperature [N]; the adapter.
  * Outputs: `promptKey.{l}`, `promptValue.{l}` [N, kv, P, D] per layer; `logits`, `probabilities` [N, vocab].
  */
-export declare function prefillProgram(
+export function prefillProgram(
   weights: ModelWeights,
   lora: LoraShape | null,
   options: ProgramOptions,
-): Promise<Program>;
+): Promise<Program> {
+  const { graph, config, parameters, compile } = draft(weights, lora, 'fed');
+  const tokens = product(N, P);
+  const attend = causal(graph, config, N, P, (layer, keys, values) => {
+    graph.output(`promptKey.${layer}`, keys);
+    graph.output(`promptValue.${layer}`, values);
+  });
+  const hidden = llama(
+    config,
+    parameters,
+    attend,
+    graph.input('tokenIds', 'int64', [tokens]),
+    graph.input('positions', 'int64', [tokens]),
+  );
+  const last = gatherRows(hidden, graph.input('lastRows', 'int64', [N]));
+  const { norm, table } = llamaHead(config, parameters);
+  const logits = linear(norm(last), table());
+  graph.output('logits', logits);
+  const temperature = graph.input('temperature', 'float32', [N, 1]);
+  graph.output('probabilities', softmax(divide(logits, temperature)));
+  return compile(options);
+}
 
 /**
  * One token for each of the G rollouts of N prompts (row n·G + g).
@@ -34,40 +159,134 @@ export declare function prefillProgram(
  * `maskedScore` = not); caches `promptKey.{l}`, `promptValue.{l}` [N, kv, P, D] as prefill gives them, and
  * `generatedKey.{l}`, `generatedValue.{l}` [N, kv, G, L, D]; the adapter.
  * Outputs: `key.{l}`, `value.{l}` [N, kv, G, D], to be appended to the generated caches by the caller (rows of D
- * floats), and `probabilities` [N*G, vocab] = softmax(logits / temperature).
+ * floats; caches are inputs only, because outputs are copied), and `probabilities` [N*G, vocab] =
+ * softmax(logits / temperature).
  */
-export declare function decodeProgram(
+export function decodeProgram(
   weights: ModelWeights,
   lora: LoraShape | null,
   options: ProgramOptions,
-): Promise<Program>;
+): Promise<Program> {
+  const { graph, config, parameters, compile } = draft(weights, lora, 'packed');
+  const { keyValueHeads: kv, headDim: d } = config;
+  const rollouts = product(N, G);
+  const masks = {
+    prompt: graph.input('promptMask', 'float32', [N, 1, 1, 1, 1, P]),
+    generated: graph.input('generatedMask', 'float32', [N, 1, G, 1, 1, L]),
+  };
+  const attend = cached(
+    config,
+    N,
+    G,
+    masks,
+    (layer) => ({
+      prompt: {
+        keys: graph.input(`promptKey.${layer}`, 'float32', [N, kv, P, d]),
+        values: graph.input(`promptValue.${layer}`, 'float32', [N, kv, P, d]),
+      },
+      generated: {
+        keys: graph.input(`generatedKey.${layer}`, 'float32', [N, kv, G, L, d]),
+        values: graph.input(`generatedValue.${layer}`, 'float32', [N, kv, G, L, d]),
+      },
+    }),
+    (layer, keys, values) => {
+      graph.output(`key.${layer}`, reshape(keys, [N, kv, G, d]));
+      graph.output(`value.${layer}`, reshape(values, [N, kv, G, d]));
+    },
+  );
+  const hidden = llama(
+    config,
+    parameters,
+    attend,
+    graph.input('tokenIds', 'int64', [rollouts]),
+    graph.input('positions', 'int64', [rollouts]),
+  );
+  const { norm, table } = llamaHead(config, parameters);
+  const temperature = graph.input('temperature', 'float32', [rollouts, 1]);
+  graph.output('probabilities', softmax(divide(linear(norm(hidden), table()), temperature)));
+  return compile(options);
+}
+
+/** Log-probs [R] of `targets` at `scoredRows`; the output table is used for these rows only. */
+function scoredLogProbs({ graph, config, parameters }: Draft, attend: Attend, tokens: Dim): Value {
+  const hidden = llama(
+    config,
+    parameters,
+    attend,
+    graph.input('tokenIds', 'int64', [tokens]),
+    graph.input('positions', 'int64', [tokens]),
+  );
+  const rows = gatherRows(hidden, graph.input('scoredRows', 'int64', [R]));
+  const { norm, table } = llamaHead(config, parameters);
+  return targetLogProb(norm(rows), table(), graph.input('targets', 'int64', [R]));
+}
+
+/** The same for prompts with their completions. */
+function completionLogProbs(model: Draft): Value {
+  const { graph, config } = model;
+  const promptMask = graph.input('promptMask', 'float32', [N, 1, 1, 1, 1, P]);
+  const attend = sharedPrompt(graph, config, { n: N, p: P, g: G, c: C }, promptMask);
+  return scoredLogProbs(model, attend, sum(product(N, P), product(N, G, C)));
+}
 
 /**
  * Log-probs of completion tokens; each prompt is read once for its G completions.
  * Symbols and feeds: `layoutGroups`; the adapter. Output: `logProbs` [R].
  */
-export declare function logProbProgram(
+export function logProbProgram(
   weights: ModelWeights,
   lora: LoraShape | null,
   options: ProgramOptions,
-): Promise<Program>;
+): Promise<Program> {
+  const model = draft(weights, lora, 'fed');
+  model.graph.output('logProbs', completionLogProbs(model));
+  return model.compile(options);
+}
 
 /** Log-probs of plain sequences. Symbols and feeds: `layoutTexts`; the adapter. Output: `logProbs` [R]. */
-export declare function textLogProbProgram(
+export function textLogProbProgram(
   weights: ModelWeights,
   lora: LoraShape | null,
   options: ProgramOptions,
-): Promise<Program>;
+): Promise<Program> {
+  const model = draft(weights, lora, 'fed');
+  const attend = causal(model.graph, model.config, N, S);
+  model.graph.output('logProbs', scoredLogProbs(model, attend, product(N, S)));
+  return model.compile(options);
+}
 
 /**
  * The GRPO objective (ExIt Eq. 4) and its gradient for the adapter, the base model frozen.
  * Symbols and feeds: `layoutGroups`; the adapter; per token [R]: advantages, tokenWeights (normalised: the
  * loss is a plain sum), oldLogProbs, referenceLogProbs; scalars [1]: clipRange ε, klCoefficient β,
  * onPolicy (1: old = this pass's log-probs; 0: oldLogProbs).
- * Outputs: `loss` [1]; per token [R]: `logProbs`, `kl` (k3 estimate), `clipped` (0 or 1); `gradient.{adapter tensor name}` each.
+ * Outputs: `loss` [1]; per token [R]: `logProbs`, `kl` (k3 estimate), `clipped` (0 or 1);
+ * `gradient.{adapter tensor name}` each.
  */
-export declare function trainingProgram(
+export function trainingProgram(
   weights: ModelWeights,
   lora: LoraShape,
   options: ProgramOptions,
-): Promise<Program>;
+): Promise<Program> {
+  const model = draft(weights, lora, 'fed', { trainAdapter: true });
+  const { graph, adapter } = model;
+  const logProbs = completionLogProbs(model);
+  const perToken = (name: string) => graph.input(name, 'float32', [R]);
+  const scalar = (name: string) => graph.input(name, 'float32', [1]);
+  const { loss, kl, clipped } = grpo(logProbs, {
+    advantages: perToken('advantages'),
+    tokenWeights: perToken('tokenWeights'),
+    oldLogProbs: perToken('oldLogProbs'),
+    referenceLogProbs: perToken('referenceLogProbs'),
+    clipRange: scalar('clipRange'),
+    klCoefficient: scalar('klCoefficient'),
+    onPolicy: scalar('onPolicy'),
+  });
+  graph.output('loss', loss);
+  graph.output('logProbs', logProbs);
+  graph.output('kl', kl);
+  graph.output('clipped', clipped);
+  const slopes = gradients(loss, adapter);
+  adapter.forEach(({ name }, i) => graph.output(`gradient.${name}`, slopes[i]!));
+  return model.compile(options);
+}

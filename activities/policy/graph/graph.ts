@@ -1,0 +1,202 @@
+import onnxProto, { type onnx as Onnx } from 'onnx-proto';
+import { product, sameShape, showDim, showShape, type Dim, type Shape } from './dims.ts';
+
+const { onnx } = onnxProto;
+
+export type ElementType = 'float32' | 'int64' | 'bool';
+/** A float attribute is written `{ float: x }`, because `1` alone is an integer. */
+export type Attribute = number | number[] | { float: number };
+type Data = Float32Array | BigInt64Array;
+
+/** A tensor of a graph, known by name and shape only. */
+export class Value {
+  constructor(
+    readonly graph: Graph,
+    readonly name: string,
+    readonly type: ElementType,
+    readonly shape: Shape,
+    /** A gradient may flow through it: it depends on an input that was declared `tracked`. */
+    readonly tracked: boolean,
+  ) {}
+}
+
+/** One differentiable operation as it was applied; the tape of these is what autodiff replays backwards. */
+export interface TapeEntry {
+  operation: string;
+  inputs: readonly Value[];
+  outputs: readonly Value[];
+  /** From the gradients of the outputs (null: zero) those of the inputs; null where an input has none. */
+  gradient: (outputGradients: readonly (Value | null)[]) => readonly (Value | null)[];
+}
+
+/** What a node makes: one entry an output. */
+export interface OutputSpec {
+  shape: Shape;
+  type?: ElementType;
+}
+
+const { DataType } = onnx.TensorProto;
+const elementTypes = { float32: DataType.FLOAT, int64: DataType.INT64, bool: DataType.BOOL } as const;
+const bytesOf = (data: Data) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+
+function encodeAttribute(name: string, value: Attribute): Onnx.IAttributeProto {
+  const { AttributeType } = onnx.AttributeProto;
+  if (Array.isArray(value)) return { name, type: AttributeType.INTS, ints: value };
+  if (typeof value === 'number') return { name, type: AttributeType.INT, i: value };
+  return { name, type: AttributeType.FLOAT, f: value.float };
+}
+
+function encodePort(name: string, type: ElementType, shape: Shape): Onnx.IValueInfoProto {
+  const dim = shape.map((d) => (typeof d === 'number' ? { dimValue: d } : { dimParam: showDim(d) }));
+  return { name, type: { tensorType: { elemType: elementTypes[type], shape: { dim } } } };
+}
+
+/**
+ * An ONNX graph under construction. Shapes may be symbolic; where ONNX wants such a shape as a tensor, the
+ * graph gets an int64 input that `Program` fills at run time from the symbols, so one session serves all sizes.
+ */
+export class Graph {
+  readonly inputs: Value[] = [];
+  readonly outputs: Value[] = [];
+  readonly tape: TapeEntry[] = [];
+  /** Inputs that carry shapes: name → the sizes to fill in. */
+  readonly shapeInputs = new Map<string, Shape>();
+  /** Weights kept out of the encoded model, so that they are not copied into it: name → data. */
+  readonly externalData = new Map<string, Float32Array>();
+  private readonly nodes: Onnx.INodeProto[] = [];
+  private readonly initializers: Onnx.ITensorProto[] = [];
+  private readonly constants = new Map<string, Value>();
+
+  /** What callers feed. A `tracked` input is one that gradients are wanted for. */
+  input(name: string, type: 'float32' | 'int64', shape: Shape, tracked = false): Value {
+    const value = new Value(this, name, type, shape, tracked);
+    this.inputs.push(value);
+    return value;
+  }
+
+  /** A weight that the session owns, packed for the processor when it is opened. */
+  weight(name: string, shape: readonly number[], data: Float32Array): Value {
+    this.externalData.set(name, data);
+    const entries = { location: name, offset: '0', length: String(data.byteLength) };
+    this.initializers.push({
+      name,
+      dims: [...shape],
+      dataType: DataType.FLOAT,
+      dataLocation: onnx.TensorProto.DataLocation.EXTERNAL,
+      externalData: Object.entries(entries).map(([key, value]) => ({ key, value })),
+    });
+    return new Value(this, name, 'float32', shape, false);
+  }
+
+  private constant(shape: readonly number[], data: Data): Value {
+    const type = data instanceof Float32Array ? 'float32' : 'int64';
+    const key = `constant:${type}:${showShape(shape)}:${data.join(',')}`;
+    const known = this.constants.get(key);
+    if (known) return known;
+    const value = new Value(this, `constant_${this.constants.size}`, type, shape, false);
+    this.initializers.push({
+      name: value.name,
+      dims: [...shape],
+      dataType: elementTypes[type],
+      rawData: bytesOf(data),
+    });
+    this.constants.set(key, value);
+    return value;
+  }
+
+  scalar(value: number): Value {
+    return this.constant([], Float32Array.of(value));
+  }
+
+  floats(values: number[]): Value {
+    return this.constant([values.length], Float32Array.from(values));
+  }
+
+  integers(values: number[]): Value {
+    return this.constant([values.length], BigInt64Array.from(values.map(BigInt)));
+  }
+
+  /** A list of sizes as an int64 tensor: a constant when all are numbers, else an input filled at run time. */
+  sizes(dims: Shape): Value {
+    const numbers = dims.filter((dim) => typeof dim === 'number');
+    if (numbers.length === dims.length) return this.integers(numbers);
+    const name = `sizes:${dims.map(showDim).join(',')}`;
+    if (!this.shapeInputs.has(name)) this.shapeInputs.set(name, dims);
+    return new Value(this, name, 'int64', [dims.length], false);
+  }
+
+  /** Appends one ONNX operator, unrecorded. Differentiable code goes through `operation`. */
+  node(
+    operator: string,
+    inputs: readonly (Value | null)[],
+    outputs: readonly OutputSpec[],
+    attributes: Record<string, Attribute> = {},
+    domain: '' | 'com.microsoft' = '',
+  ): Value[] {
+    const index = this.nodes.length;
+    const tracked = inputs.some((input) => input?.tracked);
+    const values = outputs.map(
+      ({ shape, type = 'float32' }, i) =>
+        new Value(this, `${operator}_${index}_${i}`, type, shape, tracked && type === 'float32'),
+    );
+    this.nodes.push({
+      opType: operator,
+      domain,
+      name: `${operator}_${index}`,
+      input: inputs.map((input) => input?.name ?? ''),
+      output: values.map((value) => value.name),
+      attribute: Object.entries(attributes).map(([name, value]) => encodeAttribute(name, value)),
+    });
+    return values;
+  }
+
+  /** What callers get, under a name of its own. */
+  output(name: string, value: Value): void {
+    this.nodes.push({ opType: 'Identity', name: `output:${name}`, input: [value.name], output: [name] });
+    this.outputs.push(new Value(this, name, value.type, value.shape, false));
+  }
+
+  /** The ONNX model (opset 21), without the data of `externalData`. */
+  encode(): Uint8Array {
+    const shapeInputs = [...this.shapeInputs].map(([name, dims]) => encodePort(name, 'int64', [dims.length]));
+    return onnx.ModelProto.encode({
+      irVersion: 10,
+      opsetImport: [
+        { domain: '', version: 21 },
+        { domain: 'com.microsoft', version: 1 },
+      ],
+      graph: {
+        name: 'policy',
+        node: this.nodes,
+        input: [...this.inputs.map(({ name, type, shape }) => encodePort(name, type, shape)), ...shapeInputs],
+        output: this.outputs.map(({ name, type, shape }) => encodePort(name, type, shape)),
+        initializer: this.initializers,
+      },
+    }).finish();
+  }
+}
+
+/** One ONNX operator with one output in the graph of its inputs. */
+export function emit(
+  operator: string,
+  inputs: readonly Value[],
+  shape: Shape,
+  attributes: Record<string, Attribute> = {},
+  domain: '' | 'com.microsoft' = '',
+): Value {
+  return inputs[0]!.graph.node(operator, inputs, [{ shape }], attributes, domain)[0]!;
+}
+
+/** The same tensor, as a constant: no gradient flows through it. */
+export function stopGradient(value: Value): Value {
+  return new Value(value.graph, value.name, value.type, value.shape, false);
+}
+
+/** The number of elements. */
+export const elements = (shape: Shape): Dim => product(...shape);
+
+/** Throws when a value has not the shape an operation needs. */
+export function expectShape(value: Value, shape: Shape, role: string): void {
+  if (!sameShape(value.shape, shape))
+    throw new Error(`${role} '${value.name}' is ${showShape(value.shape)}, needs ${showShape(shape)}`);
+}

@@ -1,0 +1,89 @@
+import { product, showShape, type Dim, type Shape } from '../dims.ts';
+import { emit, expectShape, type Attribute, type Value } from '../graph.ts';
+import { operation } from '../operation.ts';
+import { sum } from './reduce.ts';
+import { concat, reshape, split } from './shape.ts';
+
+/**
+ * Keys and values that queries look at. Either [N, kv, S, D], shared by the G sequences that a batch entry
+ * has, or [N, kv, G, S, D], one per sequence.
+ */
+export interface Segment {
+  keys: Value;
+  values: Value;
+  /** Added to the scores; anything that broadcasts to [N, kv, G, rep, M, S]. Null: all is visible. */
+  mask: Value | null;
+}
+
+/** Batched a b, with either side transposed in its last two axes, scaled. */
+function matmul(a: Value, b: Value, attributes: Record<string, Attribute> = {}): Value {
+  const rank = a.shape.length;
+  const rows = a.shape[attributes['transA'] ? rank - 1 : rank - 2]!;
+  const columns = b.shape[attributes['transB'] ? rank - 2 : rank - 1]!;
+  const shape = [...a.shape.slice(0, rank - 2), rows, columns];
+  return emit('FusedMatMul', [a, b], shape, attributes, 'com.microsoft');
+}
+
+/**
+ * softmax(q Kᵀ / √D + mask) V over the segments one after the other, for queries [N, kv, G, rep, M, D]: N
+ * batch entries, kv key-value heads, G sequences that share a prefix, rep query heads a key-value head (GQA), M
+ * tokens. A segment's product has all its queries as rows, so a shared prefix is read once for G·rep·M of
+ * them, and the gradients of its keys and values are summed inside the matrix product. In the backward pass
+ * rowsum(dP·P) = rowsum(dO·O), so segments need only their own probabilities.
+ */
+export const attention = operation('attention', (queries: Value, segments: readonly Segment[]) => {
+  const [n, kv, g, rep, m, d] = queries.shape as [Dim, Dim, Dim, Dim, Dim, Dim];
+  if (queries.shape.length !== 6 || typeof d !== 'number')
+    throw new Error(`attention queries need [N, kv, G, rep, M, D], got ${showShape(queries.shape)}`);
+  const scale = { float: 1 / Math.sqrt(d) };
+  /** The rows of a tensor [N, kv, G, rep, M, ?] as one segment's matrix product wants them. */
+  const rowsFor = ({ keys }: Segment, last: Dim): Shape =>
+    keys.shape.length === 4 ? [n, kv, product(g, rep, m), last] : [n, kv, g, product(rep, m), last];
+  const sizeOf = ({ keys }: Segment): Dim => keys.shape[keys.shape.length - 2]!;
+  const perQuery = (last: Dim): Shape => [n, kv, g, rep, m, last];
+
+  const scores = segments.map((segment) => {
+    const size = sizeOf(segment);
+    const shared = segment.keys.shape.length === 4;
+    expectShape(segment.keys, shared ? [n, kv, size, d] : [n, kv, g, size, d], 'keys');
+    expectShape(segment.values, segment.keys.shape, 'values');
+    const product_ = matmul(reshape(queries, rowsFor(segment, d)), segment.keys, { transB: 1, alpha: scale });
+    const score = reshape(product_, perQuery(size));
+    return segment.mask ? emit('Add', [score, segment.mask], perQuery(size)) : score;
+  });
+  const sizes = segments.map(sizeOf);
+  const joined = scores.length === 1 ? scores[0]! : concat(scores, 5);
+  const softmax = emit('Softmax', [joined], joined.shape, { axis: -1 });
+  const parts = scores.length === 1 ? [softmax] : split(softmax, sizes, 5);
+  const probabilities = segments.map((segment, i) => reshape(parts[i]!, rowsFor(segment, sizes[i]!)));
+  const outputs = segments.map((segment, i) =>
+    reshape(matmul(probabilities[i]!, segment.values), queries.shape),
+  );
+  const output = outputs.reduce((a, b) => emit('Add', [a, b], queries.shape));
+
+  return {
+    inputs: [queries, ...segments.flatMap(({ keys, values }) => [keys, values])],
+    output,
+    gradient: (dy) => {
+      const rowSum = sum(emit('Mul', [dy, output], queries.shape), [5]);
+      const perSegment = segments.map((segment, i) => {
+        const { keys, values } = segment;
+        const p = probabilities[i]!;
+        const dO = reshape(dy, rowsFor(segment, d));
+        const dP = matmul(dO, values, { transB: 1 });
+        const centred = emit('Sub', [dP, reshape(rowSum, rowsFor(segment, 1))], p.shape);
+        const dS = emit('Mul', [p, centred], p.shape);
+        const q = reshape(queries, rowsFor(segment, d));
+        return {
+          queries: reshape(matmul(dS, keys, { alpha: scale }), queries.shape),
+          keys: keys.tracked ? matmul(dS, q, { transA: 1, alpha: scale }) : null,
+          values: values.tracked ? matmul(p, dO, { transA: 1 }) : null,
+        };
+      });
+      return [
+        perSegment.map((part) => part.queries).reduce((a, b) => emit('Add', [a, b], queries.shape)),
+        ...perSegment.flatMap((part) => [part.keys, part.values]),
+      ];
+    },
+  };
+});

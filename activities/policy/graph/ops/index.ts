@@ -1,0 +1,11 @@
+/** The operations models are built from; each stands beside its gradient. */
+export { add, clamp, divide, exp, greater, k3, minimum, multiply, negate, subtract } from './elementwise.ts';
+export { attention, type Segment } from './attention.ts';
+export { concat, expand, reshape, split, transpose } from './shape.ts';
+export { gatherRows } from './rows.ts';
+export { linear, loraLinear, type LoraPair } from './linear.ts';
+export { rmsNorm } from './norm.ts';
+export { rotary, type RotaryTables } from './rotary.ts';
+export { softmax, sum } from './reduce.ts';
+export { swiglu } from './swiglu.ts';
+export { targetLogProb } from './head.ts';

@@ -1,0 +1,108 @@
+import { product, type Dim } from '../graph/dims.ts';
+import { emit, type Graph, type Value } from '../graph/graph.ts';
+import { attention, concat, expand, reshape, split, transpose } from '../graph/ops/index.ts';
+import type { ModelConfig } from '../weights/checkpoint.ts';
+import { maskedScore } from './layout.ts';
+import type { Attend } from './llama.ts';
+
+type Heads = Pick<ModelConfig, 'heads' | 'keyValueHeads' | 'headDim'>;
+
+/** Between token rows [N·G·M, heads·D] and the order in which attention works. */
+function views({ heads, keyValueHeads: kv, headDim }: Heads, n: Dim, g: Dim, m: Dim) {
+  const repeats = heads / kv;
+  return {
+    /** [N, kv, G, rep, M, D] */
+    queries: (rows: Value) => transpose(reshape(rows, [n, g, m, kv, repeats, headDim]), [0, 3, 1, 4, 2, 5]),
+    /** [N, kv, G, M, D] */
+    each: (rows: Value) => transpose(reshape(rows, [n, g, m, kv, headDim]), [0, 3, 1, 2, 4]),
+    /** [N, kv, M, D], for G = 1 */
+    shared: (rows: Value) => transpose(reshape(rows, [n, m, kv, headDim]), [0, 2, 1, 3]),
+    rows: (attended: Value) =>
+      reshape(transpose(attended, [0, 2, 4, 1, 3, 5]), [product(n, g, m), heads * headDim]),
+  };
+}
+
+/** [S, S]: a token sees itself and all before it. */
+function causalMask(graph: Graph, size: Dim): Value {
+  const all = expand(graph.scalar(maskedScore), [size, size]);
+  return emit('Trilu', [all, graph.integers([1])], all.shape, { upper: 1 });
+}
+
+/** N sequences of S tokens, padded on the right: padding comes after all that counts, so causality hides it. */
+export function causal(
+  graph: Graph,
+  heads: Heads,
+  n: Dim,
+  s: Dim,
+  /** Is given the keys and values [N, kv, S, D] of each layer. */
+  keep?: (layer: number, keys: Value, values: Value) => void,
+): Attend {
+  const view = views(heads, n, 1, s);
+  const mask = causalMask(graph, s);
+  return (layer, q, k, v) => {
+    const [keys, values] = [view.shared(k), view.shared(v)];
+    keep?.(layer, keys, values);
+    return view.rows(attention(view.queries(q), [{ keys, values, mask }]));
+  };
+}
+
+/**
+ * N prompts of P tokens, then for each G completions of C tokens: every prompt is computed once and seen by
+ * all its completions. `promptMask` [N, 1, 1, 1, 1, P] hides the padding of the prompts.
+ */
+export function sharedPrompt(
+  graph: Graph,
+  heads: Heads,
+  sizes: { n: Dim; p: Dim; g: Dim; c: Dim },
+  promptMask: Value,
+): Attend {
+  const { n, p, g, c } = sizes;
+  const prompt = views(heads, n, 1, p);
+  const completion = views(heads, n, g, c);
+  const masks = { prompt: causalMask(graph, p), completion: causalMask(graph, c) };
+  const halves = [product(n, p), product(n, g, c)];
+  return (_, q, k, v) => {
+    const [qs, ks, vs] = [q, k, v].map((rows) => split(rows, halves, 0)) as [Pair, Pair, Pair];
+    const [keys, values] = [prompt.shared(ks[0]), prompt.shared(vs[0])];
+    const ofPrompts = attention(prompt.queries(qs[0]), [{ keys, values, mask: masks.prompt }]);
+    const ofCompletions = attention(completion.queries(qs[1]), [
+      { keys, values, mask: promptMask },
+      { keys: completion.each(ks[1]), values: completion.each(vs[1]), mask: masks.completion },
+    ]);
+    return concat([prompt.rows(ofPrompts), completion.rows(ofCompletions)], 0);
+  };
+}
+
+type Pair = readonly [Value, Value];
+
+/** Keys and values of earlier tokens, as inputs of a decode graph. */
+export interface Caches {
+  /** [N, kv, P, D] */
+  prompt: { keys: Value; values: Value };
+  /** [N, kv, G, L, D] */
+  generated: { keys: Value; values: Value };
+}
+
+/** One new token for each of G rollouts of N prompts, which sees the prompt, what was generated, and itself. */
+export function cached(
+  heads: Heads,
+  n: Dim,
+  g: Dim,
+  masks: { prompt: Value; generated: Value },
+  cachesOf: (layer: number) => Caches,
+  /** Is given the new keys and values [N, kv, G, 1, D] of each layer. */
+  keep: (layer: number, keys: Value, values: Value) => void,
+): Attend {
+  const view = views(heads, n, g, 1);
+  return (layer, q, k, v) => {
+    const { prompt, generated } = cachesOf(layer);
+    const [keys, values] = [view.each(k), view.each(v)];
+    keep(layer, keys, values);
+    const segments = [
+      { ...prompt, mask: masks.prompt },
+      { ...generated, mask: masks.generated },
+      { keys, values, mask: null },
+    ];
+    return view.rows(attention(view.queries(q), segments));
+  };
+}
