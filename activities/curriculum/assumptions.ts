@@ -164,6 +164,13 @@ export const assumptions: readonly Assumption[] = [
   },
   {
     path: null,
+    decision: 19,
+    what: 'partial histories of several turns',
+    chosen: "each turn that a rollout is the first to reach is an instance of its own, with the group's S",
+    why: 'the paper inserts all per-turn prefixes; the earlier ones are known already',
+  },
+  {
+    path: null,
     decision: 20,
     what: 'when improve or diverge is decided',
     chosen: 'at selection, for the whole group; not stored with the instance',
@@ -185,10 +192,24 @@ export const assumptions: readonly Assumption[] = [
   },
   {
     path: null,
+    decision: 1,
+    what: 'a normalised improvement from a previous quality of 1',
+    chosen: 'reward 0; such histories are not kept as instances',
+    why: 'the quotient is undefined, and nothing is left to improve',
+  },
+  {
+    path: null,
+    decision: 2,
+    what: 'which steps get the normalised improvement',
+    chosen: "improve steps of a domain with reward mode 'improvement'; all others get the quality",
+    why: 'as the appendix describes the three domains',
+  },
+  {
+    path: null,
     decision: 3,
     what: 'smallest divisor of a normalised improvement',
-    chosen: '0.05; at a previous quality of 1 the reward is 0',
-    why: 'near a previous quality of 1 the quotient turns noise into signal, at 1 it is undefined',
+    chosen: '0.05',
+    why: 'near a previous quality of 1 the quotient turns noise into signal',
   },
   {
     path: null,

@@ -28,9 +28,9 @@ export function identityOf(baseTaskId: string, turn: number, history: History): 
 export function instanceOf(parts: Omit<Instance, 'id' | 'kind'>): Instance {
   const answeredAlready = parts.history[parts.turn]?.response != null;
   return {
+    ...parts,
     id: identityOf(parts.baseTaskId, parts.turn, parts.history),
     kind: answeredAlready ? 'selfIteration' : 'base',
-    ...parts,
   };
 }
 

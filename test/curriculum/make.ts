@@ -1,0 +1,51 @@
+import { baseInstance, answered, instanceOf } from '../../activities/curriculum/identity.ts';
+import type { BufferEntry, Draw, Instance, Outcome } from '../../activities/curriculum/types.ts';
+import type { RunConfig } from '../../workflows/contract/config.ts';
+import demo from '../../presets/demo.json' with { type: 'json' };
+
+/** The demo's configuration with other curriculum values. */
+export function configWith(curriculum: Partial<RunConfig['curriculum']>, rolloutsPerPrompt = 4): RunConfig {
+  const config = demo as unknown as RunConfig;
+  return {
+    ...config,
+    curriculum: { ...config.curriculum, ...curriculum },
+    sampling: { ...config.sampling, rolloutsPerPrompt },
+  };
+}
+
+export const begin = (taskId: string) => [{ role: 'user' as const, content: `Do ${taskId}.` }];
+
+export const base = (taskId: string): Instance => baseInstance(taskId, begin(taskId));
+
+/** An instance whose only turn was answered once. */
+export function answeredOnce(taskId: string, response: string, quality = 0): Instance {
+  return instanceOf({
+    baseTaskId: taskId,
+    turn: 0,
+    depth: 1,
+    history: answered(base(taskId), response),
+    quality,
+    parent: { instanceId: base(taskId).id, rolloutId: 'r' },
+  });
+}
+
+export function entry(instance: Instance, score: number, rest: Partial<BufferEntry> = {}): BufferEntry {
+  return {
+    instance,
+    score,
+    inherited: false,
+    visits: 1,
+    firstGeneration: 1,
+    scoreGeneration: 1,
+    ordinal: 0,
+    ...rest,
+  };
+}
+
+export function draw(ordinal: number, instance: Instance, step: Draw['step'] = 'base'): Draw {
+  return { ordinal, step, source: step === 'base' ? 'taskSet' : 'buffer', instance };
+}
+
+export function outcome(rolloutId: string, quality: number, rest: Partial<Outcome> = {}): Outcome {
+  return { rolloutId, quality, response: `answer ${rolloutId}`, truncated: false, failure: null, ...rest };
+}

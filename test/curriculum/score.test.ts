@@ -1,0 +1,265 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { emptyCurriculum, scoreGeneration } from '../../activities/curriculum/score.ts';
+import { bufferStatistics } from '../../activities/curriculum/statistics.ts';
+import type { Curriculum, Draw, Outcome } from '../../activities/curriculum/types.ts';
+import { answeredOnce, base, configWith, draw, entry, outcome } from './make.ts';
+
+const cursor = { epoch: 0, position: 2 };
+const config = configWith({ selectProbability: 0.5, expand: 'all' });
+
+function score(
+  draws: Draw[],
+  outcomes: Outcome[][],
+  rest: Partial<Parameters<typeof scoreGeneration>[0]> = {},
+) {
+  return scoreGeneration({
+    curriculum: emptyCurriculum(),
+    draws,
+    outcomes,
+    config,
+    rewardMode: 'verification',
+    generation: 1,
+    cursor,
+    ...rest,
+  });
+}
+
+const group = (name: string, qualities: number[], rest: Partial<Outcome> = {}) =>
+  qualities.map((quality, rollout) => outcome(`${name}-${rollout}`, quality, rest));
+
+test('a generation: rewards, advantages, learnability, buffer and conservation', () => {
+  const draws = [draw(0, base('a')), draw(1, base('b')), draw(2, base('c'))];
+  const { groups, curriculum, conservation } = score(draws, [
+    group('a', [1, 0, 0, 0]),
+    group('b', [1, 1, 1, 1]),
+    group('c', [1, 0, 0, 0]).map((one, rollout) => (rollout === 3 ? { ...one, failure: 'timed out' } : one)),
+  ]);
+  assert.deepEqual(
+    groups.map(({ dropped, learnability, meanReward }) => [dropped, learnability, meanReward]),
+    [
+      [null, 0.1875, 0.25],
+      ['noSignal', 0, 1],
+      ['graderFailed', 0, 0],
+    ],
+  );
+  assert.deepEqual(
+    groups[0]!.rollouts.map(({ rolloutId, reward, advantage }) => [rolloutId, reward, advantage.toFixed(3)]),
+    [
+      ['a-0', 1, '1.732'],
+      ['a-1', 0, '-0.577'],
+      ['a-2', 0, '-0.577'],
+      ['a-3', 0, '-0.577'],
+    ],
+  );
+  assert.ok(groups[2]!.rollouts.every(({ advantage, reward }) => advantage === 0 && reward === 0));
+  assert.deepEqual(conservation, {
+    drawn: 3,
+    trained: 1,
+    withoutSignal: 1,
+    filtered: {},
+    failed: { graderFailed: 1 },
+  });
+  // Two base instances with four children each; nothing of the failed group.
+  assert.equal(curriculum.buffer.length, 10);
+  assert.deepEqual(curriculum.cursor, cursor);
+  assert.equal(curriculum.generation, 1);
+  assert.deepEqual(bufferStatistics(curriculum), {
+    size: 10,
+    meanDepth: 0.8,
+    maxDepth: 1,
+    meanScore: 0.1875 / 2,
+  });
+});
+
+test('children inherit their parent’s score until their own group is played', () => {
+  const first = score([draw(0, base('a'))], [group('a', [1, 0, 1, 0])]);
+  const child = first.curriculum.buffer.find(({ instance }) => instance.kind === 'selfIteration')!;
+  assert.deepEqual([child.score, child.inherited, child.visits], [0.25, true, 0]);
+
+  const second = score([draw(0, child.instance, 'improve')], [group('again', [1, 1, 1, 0])], {
+    curriculum: first.curriculum,
+    generation: 2,
+  });
+  const visited = second.curriculum.buffer.find(({ instance }) => instance.id === child.instance.id)!;
+  assert.deepEqual(
+    [visited.score, visited.inherited, visited.visits, visited.firstGeneration, visited.scoreGeneration],
+    [0.1875, false, 1, 1, 2],
+  );
+});
+
+test('truncated answers count but never become instances', () => {
+  const { groups, curriculum } = score([draw(0, base('a'))], [group('a', [1, 0, 0, 0], { truncated: true })]);
+  assert.equal(groups[0]!.learnability, 0.1875);
+  assert.deepEqual(
+    curriculum.buffer.map(({ instance }) => instance.kind),
+    ['base'],
+  );
+});
+
+test('rollouts that say the same become one instance', () => {
+  const { curriculum } = score([draw(0, base('a'))], [group('a', [1, 0, 0, 0], { response: 'same' })]);
+  assert.deepEqual(
+    curriculum.buffer.map(({ instance }) => [instance.kind, instance.parent?.rolloutId]),
+    [
+      ['base', undefined],
+      ['selfIteration', 'a-0'],
+    ],
+  );
+});
+
+test('expand one grows from each finished rollout equally often', () => {
+  const counts = [0, 0, 0, 0];
+  const one = configWith({ selectProbability: 0.5, expand: 'one' });
+  for (let generation = 1; generation <= 600; generation++) {
+    const outcomes = group('a', [1, 0, 0, 0]).map((each, rollout) => ({ ...each, truncated: rollout === 2 }));
+    const { curriculum } = score([draw(0, base('a'))], [outcomes], { config: one, generation });
+    assert.equal(curriculum.buffer.length, 2);
+    counts[Number(curriculum.buffer[1]!.instance.parent!.rolloutId.slice(2))]!++;
+  }
+  assert.equal(counts[2], 0);
+  for (const rollout of [0, 1, 3]) assert.ok(Math.abs(counts[rollout]! - 200) < 48, String(counts));
+});
+
+test('plain GRPO keeps no buffer, the curriculum strategy only base tasks', () => {
+  const buffer = (selectProbability: number) =>
+    score([draw(0, base('a'))], [group('a', [1, 0, 0, 0])], {
+      config: configWith({ selectProbability, selfIteration: false, divergeProbability: 0, expand: 'all' }),
+    }).curriculum.buffer.map(({ instance }) => instance.kind);
+  assert.deepEqual(buffer(0), []);
+  assert.deepEqual(buffer(0.5), ['base']);
+});
+
+test('improvement mode: normalised rewards, and nothing kept that cannot be improved', () => {
+  const start = answeredOnce('a', 'half', 0.5);
+  const { groups, curriculum } = score([draw(0, start, 'improve')], [group('x', [1, 0.75, 0.5, 0])], {
+    rewardMode: 'improvement',
+  });
+  assert.deepEqual(
+    groups[0]!.rollouts.map(({ reward }) => reward),
+    [1, 0.5, 0, 0],
+  );
+  assert.deepEqual(
+    curriculum.buffer.map(({ instance }) => instance.quality),
+    [0.5, 0.75, 0.5, 0],
+  );
+});
+
+test('prompts without all their rollouts are a violation of conservation', () => {
+  const draws = [draw(0, base('a')), draw(1, base('b'))];
+  const violated = (outcomes: Outcome[][], message: RegExp) =>
+    assert.throws(() => score(draws, outcomes), { name: 'ConservationViolated', message });
+  violated([group('a', [1, 0, 0, 0])], /2 prompts were drawn but 1 groups came back/);
+  violated([group('a', [1, 0, 0, 0]), group('b', [1, 0, 0])], /prompt 1 has 3 rollouts, not 4/);
+  violated([group('a', [1, 0, 0, 0]), group('a', [1, 0, 0, 0])], /rollout a-0 came back twice/);
+});
+
+/** One single-turn generation, written straight down from the method, sharing no code with the house. */
+function straightLine(before: Curriculum, draws: Draw[], outcomes: Outcome[][], capacity: number) {
+  const sha = (value: unknown) => createHash('sha256').update(JSON.stringify(value)).digest('hex');
+  const groups = [];
+  const buffer = before.buffer.map((known) => ({
+    id: known.instance.id,
+    score: known.score,
+    at: known.scoreGeneration,
+    order: [known.firstGeneration, known.ordinal],
+    own: !known.inherited,
+  }));
+  let arrived = 0;
+  for (const [index, { instance }] of draws.entries()) {
+    const group = outcomes[index]!;
+    if (group.some(({ failure }) => failure)) {
+      groups.push({ dropped: 'graderFailed', advantages: group.map(() => 0) });
+      continue;
+    }
+    const rewards = group.map(({ quality }) => quality);
+    const mean = rewards.reduce((a, b) => a + b) / rewards.length;
+    const variance = rewards.map((r) => (r - mean) ** 2).reduce((a, b) => a + b) / rewards.length;
+    groups.push({
+      dropped: Math.max(...rewards) === Math.min(...rewards) ? 'noSignal' : null,
+      advantages: rewards.map((r) => (r - mean) / (Math.sqrt(variance) + 1e-8)),
+    });
+    const request = instance.history[0]!.request.map(({ content, role }) => ({ content, role }));
+    const ids = [
+      { id: instance.id, own: true },
+      ...group
+        .filter(({ truncated }) => !truncated)
+        .map(({ response }) => ({
+          id: sha([instance.baseTaskId, 0, [{ feedback: null, request, response }]]),
+          own: false,
+        })),
+    ];
+    for (const { id, own } of ids) {
+      const known = buffer.find((one) => one.id === id);
+      if (!known) buffer.push({ id, score: variance, at: 2, order: [2, arrived], own });
+      else if (own || known.at < 2 || !known.own) Object.assign(known, { score: variance, at: 2, own });
+      arrived++;
+    }
+  }
+  while (buffer.length > capacity) {
+    const worst = buffer.toSorted(
+      (a, b) => a.score - b.score || a.at - b.at || a.order[0]! - b.order[0]! || a.order[1]! - b.order[1]!,
+    )[0]!;
+    buffer.splice(buffer.indexOf(worst), 1);
+  }
+  return { groups, ids: new Map(buffer.map(({ id, score }) => [id, score])) };
+}
+
+test('a generation’s scoring equals a straight-line reimplementation on random inputs', () => {
+  const starts = ['a', 'b', 'c'].flatMap((name) => [
+    base(name),
+    answeredOnce(name, 'yes'),
+    answeredOnce(name, 'no'),
+  ]);
+  const oneOutcome = fc.record({
+    // Multiples of 1/8 so that both ways of summing give the same bits.
+    quality: fc.constantFrom(0, 0.5, 1),
+    response: fc.constantFrom('yes', 'no', 'perhaps', ' yes'),
+    truncated: fc.boolean(),
+    failure: fc.option(fc.constant('broken'), { freq: 30 }),
+  });
+  fc.assert(
+    fc.property(
+      fc.uniqueArray(fc.constantFrom(...starts.keys()), { minLength: 1, maxLength: 6 }),
+      fc.array(fc.tuple(fc.constantFrom(...starts.keys()), fc.constantFrom(0, 0.1875, 0.25), fc.boolean()), {
+        maxLength: 6,
+      }),
+      fc.array(fc.array(oneOutcome, { minLength: 4, maxLength: 4 }), { minLength: 6, maxLength: 6 }),
+      fc.integer({ min: 1, max: 20 }),
+      (chosen, held, played, capacity) => {
+        const unique = [...new Map(held.map((one) => [one[0], one])).values()];
+        const before: Curriculum = {
+          ...emptyCurriculum(),
+          generation: 1,
+          buffer: unique.map(([start, score, inherited], ordinal) =>
+            entry(starts[start]!, score, { inherited, ordinal }),
+          ),
+        };
+        const draws = chosen.map((start, ordinal) => draw(ordinal, starts[start]!));
+        const outcomes = draws.map((_, index) =>
+          played[index]!.map((one, rollout) => ({ ...one, rolloutId: `${index}-${rollout}` })),
+        );
+        const expected = straightLine(before, draws, outcomes, capacity);
+        const actual = score(draws, outcomes, {
+          curriculum: before,
+          generation: 2,
+          config: configWith({ selectProbability: 0.5, expand: 'all', capacity }),
+        });
+        for (const [index, { dropped, rollouts }] of actual.groups.entries()) {
+          assert.equal(dropped, expected.groups[index]!.dropped);
+          rollouts.forEach(({ advantage }, rollout) =>
+            assert.ok(Math.abs(advantage - expected.groups[index]!.advantages[rollout]!) < 1e-9),
+          );
+        }
+        const kept = new Map(actual.curriculum.buffer.map((one) => [one.instance.id, one.score]));
+        assert.deepEqual([...kept.keys()].sort(), [...expected.ids.keys()].sort());
+        for (const [id, value] of kept) assert.ok(Math.abs(value - expected.ids.get(id)!) < 1e-12);
+        const { drawn, trained, withoutSignal, failed } = actual.conservation;
+        assert.equal(drawn, trained + withoutSignal + (failed.graderFailed ?? 0));
+      },
+    ),
+    { numRuns: 300 },
+  );
+});

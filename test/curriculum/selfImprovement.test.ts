@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { selfImprovement } from '../../activities/curriculum/selfImprovement.ts';
+
+test('accuracy, corrected, broken and Δ_K', () => {
+  // Four problems, two samples each, depths 0, 1, 2.
+  const result = selfImprovement(
+    [
+      [
+        [1, 0],
+        [0, 0],
+        [1, 1],
+        [0, 1],
+      ],
+      [
+        [1, 1],
+        [0, 0],
+        [1, 0],
+        [0, 1],
+      ],
+      [
+        [1, 1],
+        [1, 1],
+        [0, 0],
+        [0, 1],
+      ],
+    ],
+    1,
+  );
+  assert.deepEqual(
+    result.accuracyK.map(({ value }) => value),
+    [0.5, 0.5, 0.625],
+  );
+  assert.deepEqual(result.correctedK, [0, 1, 3]);
+  assert.deepEqual(result.brokenK, [0, 1, 2]);
+  assert.equal(result.delta.value, 1 / 8);
+  assert.equal(result.answers, 8);
+  for (const { value, low, high } of [...result.accuracyK, result.delta])
+    assert.ok(low <= value && value <= high);
+});
+
+test('the interval over problems has the width of the binomial, and is the seed’s alone', () => {
+  const problems = Array.from({ length: 200 }, (_, problem) => [problem < 80 ? 1 : 0]);
+  const { accuracyK, delta } = selfImprovement([problems, problems], 3);
+  const { low, high, value } = accuracyK[0]!;
+  const deviation = Math.sqrt((0.4 * 0.6) / 200);
+  assert.equal(value, 0.4);
+  assert.ok(Math.abs(high - low - 2 * 1.96 * deviation) < 0.03, `${low} ${high}`);
+  assert.deepEqual(delta, { value: 0, low: 0, high: 0 });
+  assert.deepEqual(selfImprovement([problems, problems], 3), selfImprovement([problems, problems], 3));
+  const graded = problems.map((_, problem) => [problem / 199]);
+  assert.notDeepEqual(selfImprovement([graded], 3), selfImprovement([graded], 4));
+});
+
+test('an evaluation without problems has no NaN', () => {
+  assert.deepEqual(selfImprovement([[], []], 1).accuracyK[1], { value: 0, low: 0, high: 0 });
+});
