@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { openDevice } from '../../../activities/policy/engine/device.ts';
+import type { Blob, Device, SamplePrompt } from '../../../activities/policy/policy.ts';
+import { keyOf, keyToHex } from '../../../activities/random.ts';
+import { TypedFailure, type FailureType } from '../../../workflows/contract/failures.ts';
+import { modelPath } from '../model.ts';
+
+const path = await modelPath();
+const open: Device[] = [];
+const device = async (options: { path?: string; silenceTimeoutMs?: number } = {}) => {
+  const { path: chosen = path, ...rest } = options;
+  const opened = await openDevice({ modelPath: chosen, threads: 2, ...rest });
+  open.push(opened);
+  return opened;
+};
+after(() => Promise.all(open.map((each) => each.close())));
+
+const prompts: SamplePrompt[] = [
+  [504, 3575, 282, 4649, 314],
+  [28, 216, 33, 1232, 216, 34, 446],
+].map((tokenIds, index) => ({
+  tokenIds,
+  keys: [0, 1, 2].map((rollout) => keyToHex(keyOf(['device test', index, rollout]))),
+}));
+const options = { maxNewTokens: 24, temperature: 1, stopStrings: [] };
+
+const failsWith = (type: FailureType, pattern: RegExp) => (error: unknown) => {
+  assert.ok(error instanceof TypedFailure, String(error));
+  assert.equal(error.type, type);
+  assert.match(error.message, pattern);
+  return true;
+};
+const alive = (pid: number) => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+
+/** Starts a long generate and comes back when it is sampling; `result` is how it ends. */
+async function underWay(engine: Device, signal?: AbortSignal) {
+  let result: Promise<unknown> = Promise.resolve();
+  await new Promise<void>((resolve, reject) => {
+    result = engine.generate(
+      null,
+      prompts,
+      { ...options, maxNewTokens: 400 },
+      { signal, onProgress: ({ phase, tokens }) => phase === 'sample' && tokens > 6 && resolve() },
+    );
+    result.catch(reject);
+  });
+  return { result };
+}
+
+test('a missing model is ModelUnavailable, again and again', async () => {
+  const engine = await device({ path: '/nowhere/model.gguf' });
+  for (let i = 0; i < 2; i++)
+    await assert.rejects(engine.model(), failsWith('ModelUnavailable', /\/nowhere\/model\.gguf/));
+});
+
+test('one engine: blobs, abort, queue, kill -9 and silence, each followed by an undisturbed call', async (t) => {
+  const engine = await device({ silenceTimeoutMs: 4000 });
+  const undisturbed = await engine.generate(null, prompts, options);
+
+  await t.test('what is asked for comes back, in order', async () => {
+    assert.deepEqual(
+      undisturbed.map((group) => group.length),
+      [3, 3],
+    );
+    for (const { tokenIds, logProbs, finishReason } of undisturbed.flat()) {
+      assert.equal(tokenIds.length, logProbs.length);
+      assert.ok(logProbs.every((logProb) => logProb <= 0 && Number.isFinite(logProb)));
+      assert.equal(finishReason === 'length', tokenIds.length === options.maxNewTokens);
+    }
+    assert.equal(new Set(undisturbed.flat().map(({ tokenIds }) => tokenIds.join())).size, 6);
+  });
+
+  await t.test('bytes that are not the promised ones are refused; what `load` throws comes out', async () => {
+    const wrong: Blob = { sha256: 'a'.repeat(64), load: async () => Uint8Array.of(1, 2, 3) };
+    await assert.rejects(engine.generate(wrong, prompts, options), failsWith('ArtifactCorrupt', /aaaa/));
+    const missing = new TypedFailure('ArtifactMissing', 'policy 7 is gone');
+    const lost: Blob = { sha256: 'b'.repeat(64), load: () => Promise.reject(missing) };
+    await assert.rejects(engine.generate(lost, prompts, options), (error) => error === missing);
+  });
+
+  await t.test('an abort rejects with its reason, at work and in the queue', async () => {
+    const reason = new Error('enough');
+    const atWork = new AbortController();
+    const { result } = await underWay(engine, atWork.signal);
+    const queued = new AbortController();
+    const waiting = engine.generate(null, prompts, options, { signal: queued.signal });
+    queued.abort(reason);
+    await assert.rejects(waiting, (error) => error === reason);
+    atWork.abort(reason);
+    await assert.rejects(result, (error) => error === reason);
+    assert.deepEqual(await engine.generate(null, prompts, options), undisturbed);
+  });
+
+  await t.test('kill -9 is EngineCrashed; the next call starts a new process', async () => {
+    const { result } = await underWay(engine);
+    const before = engine.processId();
+    process.kill(before!, 'SIGKILL');
+    await assert.rejects(result, failsWith('EngineCrashed', /SIGKILL \(possibly out of memory\)/));
+    assert.equal(engine.processId(), null);
+    assert.deepEqual(await engine.generate(null, prompts, options), undisturbed);
+    assert.notEqual(engine.processId(), before);
+  });
+
+  await t.test('a process that stands still is killed and named', async () => {
+    const { result } = await underWay(engine);
+    const stopped = engine.processId()!;
+    process.kill(stopped, 'SIGSTOP');
+    await assert.rejects(result, failsWith('EngineSilent', /no progress for 4 s in phase 'sample'/));
+    assert.equal(alive(stopped), false);
+    assert.equal((await engine.model()).vocabulary, 49152);
+  });
+
+  await t.test('close ends the process and what waits', async () => {
+    const { result } = await underWay(engine);
+    const pid = engine.processId()!;
+    await Promise.all([assert.rejects(result, failsWith('WorkerStopping', /closed/)), engine.close()]);
+    assert.equal(alive(pid), false);
+    await assert.rejects(engine.model(), failsWith('WorkerStopping', /closed/));
+  });
+});
+
+test('a prompt without room for its answer is refused', async () => {
+  const engine = await device();
+  const long = [{ tokenIds: new Array<number>(8180).fill(5), keys: prompts[0]!.keys }];
+  await assert.rejects(
+    engine.generate(null, long, options),
+    failsWith('InvalidRunConfig', /prompt 0 has 8180 tokens.*8192/),
+  );
+});
+
+test('the engine ends with its parent, which any TypeScript loader may have started', async () => {
+  const parent = spawn(
+    process.execPath,
+    ['--import', 'tsx', fileURLToPath(new URL('./parent.ts', import.meta.url)), path],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  const [line] = (await once(createInterface({ input: parent.stdout }), 'line')) as [string];
+  const pid = Number(line);
+  assert.ok(alive(pid));
+  parent.kill('SIGKILL');
+  while (alive(pid)) await sleep(50);
+});
