@@ -6,6 +6,14 @@ import { readGgufHeader } from '../weights/ggufHeader.ts';
 import type { GgufHeader } from '../weights/ggufHeader.ts';
 import { CONTROL_TOKEN, tokenizerJson } from './pipeline.ts';
 
+/** What is used of the library, whose own declarations do not resolve under Node's module rules. */
+interface BytePairTokenizer {
+  tokenize(text: string): string[];
+  decode(tokenIds: number[], options: { skip_special_tokens: boolean }): string;
+  token_to_id(token: string): number | undefined;
+  id_to_token(id: number): string | undefined;
+}
+
 /** Tokens that end an answer or a text, in the families this project reads. */
 const endTokens = ['<|im_end|>', '<|endoftext|>', '<|end_of_text|>', '<|eot_id|>'];
 
@@ -22,7 +30,9 @@ export async function openTokenizer(path: string): Promise<Tokenizer> {
  * feeds foreign text to a model must take such strings out first.
  */
 export function tokenizerFrom(header: GgufHeader): Tokenizer {
-  const tokenizer = new HuggingFaceTokenizer(tokenizerJson(header), { clean_up_tokenization_spaces: false });
+  const tokenizer: BytePairTokenizer = new HuggingFaceTokenizer(tokenizerJson(header), {
+    clean_up_tokenization_spaces: false,
+  });
   const template = header.has('tokenizer.chat_template')
     ? new Template(header.text('tokenizer.chat_template'))
     : null;
@@ -59,7 +69,7 @@ export function tokenizerFrom(header: GgufHeader): Tokenizer {
   };
 }
 
-function stopTokenIds(header: GgufHeader, tokenizer: HuggingFaceTokenizer): number[] {
+function stopTokenIds(header: GgufHeader, tokenizer: BytePairTokenizer): number[] {
   const types = header.numbers('tokenizer.ggml.token_type');
   const ids = new Set<number>();
   for (const key of ['tokenizer.ggml.eos_token_id', 'tokenizer.ggml.eot_token_id'])

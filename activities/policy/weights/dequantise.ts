@@ -165,6 +165,24 @@ export const formats: ReadonlyMap<number, Format> = new Map([
   [30, { name: 'BF16', weights: 1, bytes: 2, decode: bf16 }],
 ]);
 
+/** Names of the types that files have and this project does not read, for its error message. */
+export const unreadFormats: Record<number, string> = {
+  10: 'Q2_K',
+  11: 'Q3_K',
+  16: 'IQ2_XXS',
+  17: 'IQ2_XS',
+  18: 'IQ3_XXS',
+  19: 'IQ1_S',
+  20: 'IQ4_NL',
+  21: 'IQ3_S',
+  22: 'IQ2_S',
+  23: 'IQ4_XS',
+  29: 'IQ1_M',
+  34: 'TQ1_0',
+  35: 'TQ2_0',
+  39: 'MXFP4',
+};
+
 /** All weights of `bytes`, which holds whole blocks of `format`. */
 export function dequantise(format: Format, bytes: Uint8Array): Float32Array {
   const blocks = bytes.length / format.bytes;

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
-import { GGMLQuantizationType } from '@huggingface/gguf';
 import { TypedFailure } from '../../../workflows/contract/failures.ts';
 import type { Checkpoint, ModelConfig, Tensor } from './checkpoint.ts';
-import { dequantise, formats } from './dequantise.ts';
+import { dequantise, formats, unreadFormats } from './dequantise.ts';
 import type { Format } from './dequantise.ts';
 import { readGgufHeader } from './ggufHeader.ts';
 import type { GgufHeader, GgufTensor } from './ggufHeader.ts';
@@ -109,7 +108,7 @@ interface Located extends GgufTensor {
 function locate(header: GgufHeader, tensor: GgufTensor): Located {
   const format = formats.get(tensor.type);
   if (!format) {
-    const type = GGMLQuantizationType[tensor.type] ?? `number ${tensor.type}`;
+    const type = unreadFormats[tensor.type] ?? `number ${tensor.type}`;
     const known = [...formats.values()].map(({ name }) => name).join(', ');
     throw new TypedFailure(
       'ModelUnavailable',

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import test from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { openTokenizer, tokenizerFrom } from '../../../activities/policy/tokenizer/tokenizer.ts';
+import { readGgufHeader } from '../../../activities/policy/weights/ggufHeader.ts';
+import type { Message } from '../../../activities/curriculum/types.ts';
+import { modelPath } from '../model.ts';
+
+interface Fixture {
+  texts: { text: string; ids: number[] }[];
+  long: { text: string; count: number; sum: number };
+  decoded: { ids: number[]; text: string }[];
+  chats: { messages: Message[]; text: string }[];
+  others: Record<string, number[][]>;
+}
+const fixtures = new URL('../../fixtures/policy/', import.meta.url);
+const golden = JSON.parse(await readFile(new URL('tokenizer.json', fixtures), 'utf8')) as Fixture;
+const header = await readGgufHeader(await modelPath());
+const tokenizer = tokenizerFrom(header);
+const tinyPath = fileURLToPath(new URL('tiny.gguf', fixtures));
+
+test('text becomes the ids that the Rust tokeniser gives', () => {
+  for (const { text, ids } of golden.texts)
+    assert.deepEqual(tokenizer.encode(text), ids, JSON.stringify(text));
+});
+
+test('so does a long text', () => {
+  const ids = tokenizer.encode(golden.long.text);
+  assert.equal(ids.length, golden.long.count);
+  assert.equal(
+    ids.reduce((sum, id, i) => sum + (i + 1) * id, 0),
+    golden.long.sum,
+  );
+});
+
+test('ids become text, without special tokens, half characters marked', () => {
+  for (const { ids, text } of golden.decoded) assert.equal(tokenizer.decode(ids), text, JSON.stringify(text));
+  assert.equal(tokenizer.decode([]), '');
+});
+
+test('plain text survives the way there and back', () => {
+  const { text } = golden.long;
+  assert.equal(
+    tokenizer.decode(tokenizer.encode(text)),
+    text.replaceAll(/<\|(im_start|im_end|endoftext)\|>|<(file_sep|repo_name)>/g, ''),
+  );
+});
+
+test('the chat template renders as transformers renders it', () => {
+  for (const { messages, text } of golden.chats) assert.equal(tokenizer.renderPrompt(messages), text);
+});
+
+test('every end token stops', () => {
+  assert.deepEqual(
+    tokenizer.stopTokenIds.map((id) => header.texts('tokenizer.ggml.tokens')[id]),
+    ['<|endoftext|>', '<|im_end|>'],
+  );
+});
+
+for (const [pre, idsOfTexts] of Object.entries(golden.others))
+  test(`pre-tokeniser ${pre} cuts as the Rust tokeniser does`, () => {
+    const other = tokenizerFrom({
+      ...header,
+      text: (key) => (key === 'tokenizer.ggml.pre' ? pre : header.text(key)),
+    });
+    for (const [i, ids] of idsOfTexts.entries())
+      assert.deepEqual(other.encode(golden.texts[i]!.text), ids, JSON.stringify(golden.texts[i]!.text));
+  });
+
+test('what is not supported is refused by name', async () => {
+  const saying = (key: string, value: string) => ({
+    ...header,
+    text: (asked: string) => (asked === key ? value : header.text(asked)),
+  });
+  assert.throws(() => tokenizerFrom(saying('tokenizer.ggml.pre', 'klingon')), {
+    name: 'ModelUnavailable',
+    message: /pre-tokeniser 'klingon' is not supported; supported: gpt-2, smollm, llama-bpe, qwen2/,
+  });
+  assert.throws(() => tokenizerFrom(saying('tokenizer.ggml.model', 'llama')), {
+    name: 'ModelUnavailable',
+    message: /tokeniser 'llama' is not supported/,
+  });
+  const silent = tokenizerFrom({
+    ...header,
+    has: (key) => key !== 'tokenizer.chat_template' && header.has(key),
+  });
+  assert.throws(() => silent.renderPrompt([]), { name: 'ModelUnavailable', message: /no chat template/ });
+  const strict = tokenizerFrom(
+    saying('tokenizer.chat_template', "{{ raise_exception('roles must alternate') }}"),
+  );
+  assert.throws(() => strict.renderPrompt([{ role: 'user', content: 'a' }]), {
+    name: 'ModelUnavailable',
+    message: /refuses these messages \(user\): roles must alternate/,
+  });
+  await assert.rejects(openTokenizer('/nowhere.gguf'), { name: 'ModelUnavailable' });
+});
+
+test('the tiny model speaks bytes', async () => {
+  const tiny = await openTokenizer(tinyPath);
+  const text = tiny.renderPrompt([{ role: 'user', content: 'the in é 12' }]);
+  const ids = tiny.encode(text);
+  assert.equal(ids[0], 1);
+  assert.equal(tiny.decode(ids), text.replaceAll(/<\|im_(start|end)\|>/g, ''));
+  assert.deepEqual(tiny.stopTokenIds, [0, 2]);
+});
