@@ -1,3 +1,4 @@
+import { InfraProblem } from '../infra/problem.ts';
 import { TypedFailure, type FailureType } from '../workflows/contract/failures.ts';
 
 /** Exit codes of every `reiterate` command. */
@@ -8,7 +9,7 @@ export const exitCodes = {
   failed: 1,
   /** Wrong arguments or a wrong configuration; nothing was done. */
   usage: 2,
-  /** Temporal, the object store or a worker does not answer. */
+  /** Temporal, the object store or a worker does not answer, or cannot be set up. */
   unreachable: 3,
   /** No such run, file or model. */
   notFound: 4,
@@ -25,7 +26,7 @@ Exit codes:
   0  done; for watch and demo: the run completed
   1  the run or the operation failed
   2  wrong arguments or a wrong configuration; nothing was done
-  3  Temporal, the object store or a worker does not answer
+  3  Temporal, the object store or a worker does not answer, or cannot be set up
   4  no such run, file or model
   5  it exists already, or the run is not in a state for it`;
 
@@ -54,6 +55,7 @@ const codeOfFailure: Partial<Record<FailureType, ExitCode>> = {
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof CommandFailure) return error.code;
   if (error instanceof TypedFailure) return codeOfFailure[error.type] ?? exitCodes.failed;
+  if (error instanceof InfraProblem) return exitCodes.unreachable;
   return exitCodes.failed;
 }
 

@@ -12,6 +12,7 @@ import {
 } from '@temporalio/client';
 import { ApplicationFailure, defineSearchAttributeKey, type TypedSearchAttributes } from '@temporalio/common';
 import type { RunConfig } from '../workflows/contract/config.ts';
+import type { TemporalConnection } from '../infra/services/connection.ts';
 import { runKeyOf, runStatuses, taskQueues, type RunStatus } from '../workflows/contract/names.ts';
 import type { RunProgress, SteeringAnswer } from '../workflows/contract/progress.ts';
 import { CommandFailure, exitCodes } from './exit.ts';
@@ -21,6 +22,8 @@ export interface Temporal {
   client: Client;
   address: string;
   namespace: string;
+  /** Page of the Temporal UI; null for a server that is not ours. */
+  uiUrl: string | null;
   close(): Promise<void>;
 }
 
@@ -46,19 +49,25 @@ const callTimeoutMs = 5000;
 const pollerLifeMs = 70_000;
 
 /** Throws within seconds, with what to do, when the server does not answer. */
-export async function connectTemporal(settings: { address: string; namespace: string }): Promise<Temporal> {
-  const { address, namespace } = settings;
+export async function connectTemporal(settings: TemporalConnection): Promise<Temporal> {
+  const { address, namespace, uiUrl, options } = settings;
   try {
-    const connection = await Connection.connect({ address, connectTimeout: connectTimeoutMs });
+    const connection = await Connection.connect({ ...options, address, connectTimeout: connectTimeoutMs });
     return {
       client: new Client({ connection, namespace }),
       address,
       namespace,
+      uiUrl,
       close: () => connection.close(),
     };
   } catch (cause) {
     throw unreachable(address, cause);
   }
+}
+
+/** The run's page in the Temporal UI, or null when we do not know where the UI is. */
+export function pageOf({ uiUrl, namespace }: Temporal, workflowId: string): string | null {
+  return uiUrl && `${uiUrl}/namespaces/${namespace}/workflows/${encodeURIComponent(workflowId)}`;
 }
 
 /** Runs one call with a deadline; turns Temporal's errors into sentences that say what to do. */

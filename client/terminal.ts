@@ -42,9 +42,9 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
   return [line(columns.map(({ title }) => title)), ...rows.map(line)];
 }
 
-/** `name   value` lines, values aligned. */
-export function fields(pairs: readonly (readonly [name: string, value: string])[]): string[] {
-  const size = Math.max(...pairs.map(([name]) => name.length));
+/** `name   value` lines, values aligned; names take at least `nameSize` columns. */
+export function fields(pairs: readonly (readonly [name: string, value: string])[], nameSize = 0): string[] {
+  const size = Math.max(nameSize, ...pairs.map(([name]) => name.length));
   return pairs.map(([name, value]) => `${name.padEnd(size)}  ${value}`);
 }
 

@@ -91,18 +91,17 @@ function unknownKeyProblems(issue: UnknownKeys, input: unknown): string[] {
   return issue.keys.map((key) => {
     const where = written([...issue.path, key]);
     const near = nearestKey(key, valid);
-    if (near !== undefined && isClose(key, near))
-      return `${where}: unknown key; the nearest valid one is '${near}'`;
-    const elsewhere = pathsOf(RunConfig).find((path) => isClose(key, String(path.at(-1))));
-    if (elsewhere) return `${where}: unknown key; the nearest valid one is '${written(elsewhere)}'`;
-    return `${where}: unknown key; valid here: ${valid.join(', ')}`;
+    const elsewhere = isClose(key, near)
+      ? undefined
+      : pathsOf(RunConfig).find((path) => isClose(key, String(path.at(-1))));
+    return `${where}: unknown key; the nearest valid one is '${elsewhere ? written(elsewhere) : near}'`;
   });
 }
 
-/** The candidate with the smallest edit distance, letter case aside; undefined when there are no candidates. */
-export function nearestKey(key: string, candidates: readonly string[]): string | undefined {
-  const distances = candidates.map((candidate) => editDistance(key.toLowerCase(), candidate.toLowerCase()));
-  return candidates[distances.indexOf(Math.min(...distances))];
+/** The candidate with the smallest edit distance, letter case aside; there is at least one. */
+function nearestKey(key: string, candidates: readonly string[]): string {
+  const distance = (candidate: string) => editDistance(key.toLowerCase(), candidate.toLowerCase());
+  return candidates.reduce((best, candidate) => (distance(candidate) < distance(best) ? candidate : best));
 }
 
 function isClose(key: string, candidate: string): boolean {

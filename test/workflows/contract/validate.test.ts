@@ -40,10 +40,10 @@ test('a key in the wrong place is told where it belongs', () => {
   ]);
 });
 
-test('a key like no other gets the list of valid ones', () => {
-  const [only, ...others] = problemsOf({ ...aConfig(), zzzzzzzzzzzz: 1 });
-  assert.match(only ?? '', /^zzzzzzzzzzzz: unknown key; valid here: strategy, seed, generations/);
-  assert.deepEqual(others, []);
+test('a key like no other still gets the nearest valid one of its place', () => {
+  assert.deepEqual(problemsOf({ ...aConfig(), zzzzzzzzzzzz: 1 }), [
+    "zzzzzzzzzzzz: unknown key; the nearest valid one is 'seed'",
+  ]);
 });
 
 test('missing, wrong type, out of range, not whole, not finite, not in the list: each by path with the value', () => {

@@ -1,0 +1,61 @@
+import { Command } from 'commander';
+import { wholeNumber } from '../arguments.ts';
+import { withTemporal } from '../connect.ts';
+import { cancelRun, steer } from '../temporal.ts';
+import { print, printJson } from '../terminal.ts';
+
+export function pauseCommand(): Command {
+  return new Command('pause')
+    .description('pause a run: the step at work ends, the next one waits')
+    .argument('<run>', 'name of a run')
+    .option('--json', 'print the answer as JSON')
+    .addHelpText('after', '\nExample: reiterate pause my-run')
+    .action((run: string, options: { json?: boolean }) => answered(run, options, 'pause'));
+}
+
+export function resumeCommand(): Command {
+  return new Command('resume')
+    .description('let a paused run go on')
+    .argument('<run>', 'name of a run')
+    .option('--json', 'print the answer as JSON')
+    .addHelpText('after', '\nExample: reiterate resume my-run')
+    .action((run: string, options: { json?: boolean }) => answered(run, options, 'resume'));
+}
+
+interface StopOptions {
+  json?: boolean;
+  after?: number;
+  now?: boolean;
+}
+
+export function stopCommand(): Command {
+  return new Command('stop')
+    .description('end a run when the generation at work is committed')
+    .argument('<run>', 'name of a run')
+    .option('--after <generation>', 'end after this generation instead', wholeNumber)
+    .option('--now', 'cancel at once; the generation at work is lost, committed ones are kept')
+    .option('--json', 'print the answer as JSON')
+    .addHelpText('after', '\nExample: reiterate stop my-run --after 10')
+    .action(async (run: string, options: StopOptions) => {
+      if (!options.now) return answered(run, options, 'stopAfterGeneration', options.after);
+      await withTemporal(async (temporal) => {
+        const ended = await cancelRun(temporal, run);
+        const message = `Stopped at generation ${ended.generation}.`;
+        if (options.json) printJson({ status: ended.status, generation: ended.generation, message });
+        else print(message);
+      });
+    });
+}
+
+async function answered(
+  run: string,
+  options: { json?: boolean },
+  update: Parameters<typeof steer>[2],
+  generation?: number,
+): Promise<void> {
+  await withTemporal(async (temporal) => {
+    const answer = await steer(temporal, run, update, generation);
+    if (options.json) printJson(answer);
+    else print(answer.message);
+  });
+}

@@ -1,0 +1,173 @@
+import { parseJson } from '../activities/artifacts/canonical.ts';
+import { EvaluationSummary } from '../activities/artifacts/evaluation.ts';
+import { generationOfFolder, keys, runKeyOfFolder, runsFolder } from '../activities/artifacts/keys.ts';
+import type { Manifest } from '../activities/artifacts/manifest.ts';
+import { findManifest, listRuns, readChain } from '../activities/artifacts/manifests.ts';
+import type { Store } from '../activities/artifacts/store.ts';
+import type { RunStatus } from '../workflows/contract/names.ts';
+import { CommandFailure, exitCodes } from './exit.ts';
+import { findRun, listRunsInTemporal, nameOfRun, type RunInTemporal, type Temporal } from './temporal.ts';
+
+/** What `reiterate show RUN --json` prints. */
+export interface ShownRun {
+  runKey: string;
+  /** From Temporal; `unknown` when it does not answer or has forgotten the run. */
+  status: RunStatus | 'unknown';
+  head: { generation: number; hash: string } | null;
+  /** The generations made, from 1: generation 0 is the untrained start. */
+  generations: ShownGeneration[];
+  evaluations: {
+    generation: number;
+    accuracy: number[];
+    tasks: number;
+    samplesPerTask: number;
+    tokens: number;
+  }[];
+}
+
+export interface ShownGeneration {
+  generation: number;
+  hash: string;
+  parent: string | null;
+  meanReward: number;
+  /** Quality by step kind. */
+  byStep: Record<string, { prompts: number; meanQuality: number; meanReward: number }>;
+  groupsWithSignal: number;
+  bufferSize: number;
+  bufferMeanDepth: number;
+  promptTokens: number;
+  completionTokens: number;
+  /** By step. */
+  seconds: Record<string, number>;
+  conservation: Manifest['content']['conservation'];
+}
+
+/**
+ * A run as the record tells it; only the status is Temporal's.
+ *
+ * @param run name or runKey; a name means its newest run
+ */
+export async function showRun(store: Store, temporal: Temporal | null, run: string): Promise<ShownRun> {
+  const known = temporal ? await findRun(temporal, run) : null;
+  const runKey = await findRunKey(store, known, run);
+  const [chain, evaluations] = await Promise.all([readChain(store, runKey), readEvaluations(store, runKey)]);
+  const head = chain.at(-1);
+  return {
+    runKey,
+    status: known?.runKey === runKey ? known.status : 'unknown',
+    head: head ? { generation: head.content.generation, hash: head.hash } : null,
+    generations: chain.flatMap(shownGeneration),
+    evaluations: evaluations.map(({ generation, depths, tasks, samplesPerTask }) => ({
+      generation,
+      accuracy: depths.map(({ accuracy }) => accuracy),
+      tasks,
+      samplesPerTask,
+      tokens: depths.reduce((sum, depth) => sum + depth.tokens, 0),
+    })),
+  };
+}
+
+function shownGeneration({ hash, content, observed }: Manifest): ShownGeneration[] {
+  const { generation, parent, metrics, conservation } = content;
+  if (!metrics) return [];
+  const {
+    meanReward,
+    byStep,
+    groupsWithSignal,
+    bufferSize,
+    bufferMeanDepth,
+    promptTokens,
+    completionTokens,
+  } = metrics;
+  return [
+    {
+      generation,
+      hash,
+      parent,
+      meanReward,
+      byStep,
+      groupsWithSignal,
+      bufferSize,
+      bufferMeanDepth,
+      promptTokens,
+      completionTokens,
+      seconds: observed.seconds,
+      conservation,
+    },
+  ];
+}
+
+/** Finished evaluations of a run, by the generation evaluated. */
+export async function readEvaluations(store: Store, runKey: string): Promise<EvaluationSummary[]> {
+  const folders = await store.folders(keys.evaluations(runKey));
+  const found = await Promise.all(
+    folders.map(async (folder) => {
+      const key = keys.evaluationSummary(runKey, generationOfFolder(folder));
+      const summary = await store.find(key);
+      return summary ? parseJson(summary.bytes, EvaluationSummary, key) : null;
+    }),
+  );
+  return found.filter((summary) => summary !== null);
+}
+
+/** A run in the list of `reiterate runs`. */
+export interface ListedRun {
+  runKey: string;
+  status: RunStatus | 'unknown';
+  strategy: string | null;
+  /** Newest committed generation; null when there is none. */
+  generation: number | null;
+  hash: string | null;
+  meanReward: number | null;
+  /** When the newest generation was committed, else when the run was started. */
+  at: string;
+}
+
+/** The record's runs with Temporal's status, and those that Temporal alone knows yet; newest first. */
+export async function listAllRuns(store: Store, temporal: Temporal | null): Promise<ListedRun[]> {
+  const [recorded, known] = await Promise.all([
+    listRuns(store),
+    temporal ? listRunsInTemporal(temporal) : [],
+  ]);
+  const byKey = new Map(known.map((run) => [run.runKey, run]));
+  const runs = recorded.map(({ runKey, head, manifest }): ListedRun => {
+    const run = byKey.get(runKey);
+    byKey.delete(runKey);
+    return {
+      runKey,
+      status: run?.status ?? 'unknown',
+      strategy: run?.strategy || null,
+      generation: head.generation,
+      hash: head.hash,
+      meanReward: manifest.content.metrics?.meanReward ?? null,
+      at: manifest.observed.committedAt,
+    };
+  });
+  const unrecorded = [...byKey.values()].map((run): ListedRun => ({
+    runKey: run.runKey,
+    status: run.status,
+    strategy: run.strategy || null,
+    generation: null,
+    hash: null,
+    meanReward: null,
+    at: run.startedAt.toISOString(),
+  }));
+  return [...runs, ...unrecorded].sort((one, other) => other.at.localeCompare(one.at));
+}
+
+/** The runKey of a name or a runKey: what Temporal says, else the newest of that name in the record. */
+export async function findRunKey(store: Store, known: RunInTemporal | null, run: string): Promise<string> {
+  if (known) return known.runKey;
+  const all = (await store.folders(runsFolder)).map(runKeyOfFolder);
+  const named = all.filter((runKey) => runKey === run || nameOfRun(runKey) === run);
+  const started = await Promise.all(
+    named.map(async (runKey) => ({
+      runKey,
+      at: (await findManifest(store, runKey, 0))?.manifest.observed.committedAt ?? '',
+    })),
+  );
+  const newest = started.sort((one, other) => other.at.localeCompare(one.at))[0];
+  if (!newest)
+    throw new CommandFailure(exitCodes.notFound, `No run '${run}' in the record: see \`reiterate runs\`.`);
+  return newest.runKey;
+}

@@ -1,0 +1,86 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { open, readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { CommandFailure, exitCodes } from './exit.ts';
+import { note } from './terminal.ts';
+
+const main = fileURLToPath(new URL('./main.ts', import.meta.url));
+/** Longer than a worker needs to stop by itself. */
+const stopGraceMs = 30_000;
+const restartDelayMs = 1000;
+/** A worker that dies sooner than this after its start will die again. */
+const shortLifeMs = 10_000;
+
+export interface WorkerProcess {
+  /** Drains the worker and waits for its end. */
+  stop(): Promise<void>;
+}
+
+/**
+ * A worker in a process of its own, its output in `log`; resolves when it polls. A worker that dies is started
+ * again: the run it served goes on from the step it was at.
+ */
+export async function startWorkerProcess(log: string): Promise<WorkerProcess> {
+  let stopping = false;
+  let child = await launch(log);
+  const supervise = (watched: ChildProcess, startedMs: number) => {
+    watched.once('exit', (code, signal) => {
+      if (stopping) return;
+      if (Date.now() - startedMs < shortLifeMs)
+        return note(
+          `The worker ended again (${signal ?? code}), see ${log}; start one with \`reiterate worker\`.`,
+        );
+      note(`The worker ended (${signal ?? code}), see ${log}; starting it again.`);
+      sleep(restartDelayMs)
+        .then(() => launch(log))
+        .then((next) => {
+          child = next;
+          if (stopping) child.kill();
+          else supervise(child, Date.now());
+        })
+        .catch((error: Error) => note(error.message));
+    });
+  };
+  supervise(child, Date.now());
+  return {
+    async stop() {
+      stopping = true;
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const ended = once(child, 'exit');
+      child.kill('SIGTERM');
+      const timer = setTimeout(() => child.kill('SIGKILL'), stopGraceMs);
+      await ended;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** Resolves when the worker says that it is ready. */
+async function launch(log: string): Promise<ChildProcess> {
+  const output = await open(log, 'a', 0o600);
+  try {
+    const child = spawn(process.execPath, [...process.execArgv, main, 'worker'], {
+      // The channel says when the worker is ready, and its end tells the worker that we are gone.
+      stdio: ['ignore', output.fd, output.fd, 'ipc'],
+    });
+    await new Promise<void>((resolve, reject) => {
+      child.once('message', () => resolve());
+      child.once('error', reject);
+      child.once('exit', () => {
+        readFile(log, 'utf8')
+          .catch(() => '')
+          .then((text) => {
+            const last = text.trimEnd().split('\n').at(-1) ?? '';
+            reject(
+              new CommandFailure(exitCodes.failed, `The worker did not start; its log ${log} ends: ${last}`),
+            );
+          }, reject);
+      });
+    });
+    return child;
+  } finally {
+    await output.close();
+  }
+}
