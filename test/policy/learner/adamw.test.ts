@@ -9,7 +9,7 @@ const close = (actual: Iterable<number>, expected: number[], tolerance = 1e-6) =
   );
 
 test('three steps equal torch.optim.AdamW in double precision', () => {
-  let parameters = new Map([['p', Float32Array.of(0.5, -1.25, 2)]]);
+  let parameters = new Map<string, Float32Array>([['p', Float32Array.of(0.5, -1.25, 2)]]);
   let state = freshAdamW(parameters);
   const gradients = [
     [0.1, -0.2, 0.3],
