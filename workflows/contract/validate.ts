@@ -99,7 +99,7 @@ function unknownKeyProblems(issue: UnknownKeys, input: unknown): string[] {
 }
 
 /** The candidate with the smallest edit distance, letter case aside; there is at least one. */
-function nearestKey(key: string, candidates: readonly string[]): string {
+export function nearestKey(key: string, candidates: readonly string[]): string {
   const distance = (candidate: string) => editDistance(key.toLowerCase(), candidate.toLowerCase());
   return candidates.reduce((best, candidate) => (distance(candidate) < distance(best) ? candidate : best));
 }
