@@ -41,8 +41,8 @@ test('a key in the wrong place is told where it belongs', () => {
 });
 
 test('a key like no other still gets the nearest valid one of its place', () => {
-  assert.deepEqual(problemsOf({ ...aConfig(), zzzzzzzzzzzz: 1 }), [
-    "zzzzzzzzzzzz: unknown key; the nearest valid one is 'seed'",
+  assert.deepEqual(problemsOf({ ...aConfig(), strawberry: 1 }), [
+    "strawberry: unknown key; the nearest valid one is 'strategy'",
   ]);
 });
 
