@@ -1,0 +1,81 @@
+import { stream } from '../activities/random.ts';
+import { training, asking, keysOf, lora, seconds } from './bench.ts';
+import type { Bench } from './bench.ts';
+import { compare } from './compare.ts';
+import type { Contender, Result } from './compare.ts';
+
+const prompts = 8;
+const rollouts = 8;
+const newTokens = 48;
+
+/**
+ * One whole GRPO step: 8 sums × 8 answers of at most 48 tokens, sampled, graded, trained on. Ours trains on every
+ * group here, as TRL does; a run drops those without signal and is faster still.
+ */
+export async function step(bench: Bench): Promise<Result[]> {
+  const { device, tokenizer, adapter, rounds, report } = bench;
+  const args = [lora.rank, lora.alpha, prompts, rollouts, newTokens, rounds + 1];
+  const peers = await bench.peers([{ name: 'TRL GRPOTrainer (fp32)', script: 'trl_step.py', args }]);
+  let call = 0;
+  const ours: Contender = {
+    name: 'reiterate (fp32)',
+    measure: () =>
+      seconds(async () => {
+        const sums = problems(call++);
+        const asked = sums.map(({ question }, i) => ({
+          tokenIds: tokenizer.encode(tokenizer.renderPrompt([{ role: 'user', content: question }])),
+          keys: keysOf(`step ${call} ${i}`, rollouts),
+        }));
+        const options = { maxNewTokens: newTokens, temperature: 1, stopStrings: [] };
+        const answered = await device.generate(adapter, asked, options);
+        const groups = answered.map((completions, i) => {
+          const rewards = completions.map(({ tokenIds }) =>
+            reward(tokenizer.decode(tokenIds), sums[i]!.answer),
+          );
+          const advantages = standardised(rewards);
+          return {
+            promptIds: asked[i]!.tokenIds,
+            completions: completions.map(({ tokenIds, logProbs }, k) => ({
+              tokenIds,
+              logProbs,
+              advantage: advantages[k]!,
+              trained: true,
+            })),
+          };
+        });
+        await device.update({
+          adapter,
+          optimizer: null,
+          reference: null,
+          groups,
+          training,
+          maxNewTokens: newTokens,
+        });
+      }),
+  };
+  const others = peers.map((peer) => asking(peer, {}));
+  return [await compare('one GRPO step, 8 × 8 × ≤ 48', 's', ours, others, rounds, report)];
+}
+
+function problems(call: number): { question: string; answer: string }[] {
+  const draw = stream(['bench', 'step', call]);
+  const digit = () => 1 + Math.floor(draw() * 9);
+  return Array.from({ length: prompts }, () => {
+    const [a, b] = [digit(), digit()];
+    return {
+      question: `What is ${a} + ${b}? Put your final answer in \\boxed{}.`,
+      answer: String(a + b),
+    };
+  });
+}
+
+/** The reward that the TRL script gives: the last number is the right one. */
+function reward(text: string, answer: string): number {
+  return text.match(/-?\d+/g)?.at(-1) === answer ? 1 : 0;
+}
+
+function standardised(rewards: number[]): number[] {
+  const mean = rewards.reduce((sum, value) => sum + value, 0) / rewards.length;
+  const variance = rewards.reduce((sum, value) => sum + (value - mean) ** 2, 0) / rewards.length;
+  return rewards.map((value) => (value - mean) / (Math.sqrt(variance) + 1e-4));
+}
