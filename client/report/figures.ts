@@ -1,0 +1,232 @@
+import * as Plot from '@observablehq/plot';
+import type { StepName } from '../../workflows/contract/progress.ts';
+import { colors, type Datum, figure, generationAxis, measure, share, stacked, trend } from './drawing.ts';
+import type { Html } from './html.ts';
+import type { ReportedRun } from './run.ts';
+
+/** In the order of a generation. */
+const stepColors: Partial<Record<StepName, string>> = {
+  sample: 'var(--grey)',
+  iterate: 'var(--blue)',
+  evaluate: 'var(--yellow)',
+  score: 'var(--purple)',
+  update: 'var(--green)',
+  commit: 'var(--orange)',
+};
+
+export function learningCurve({ points, config }: ReportedRun): Html {
+  const data = points.flatMap(({ generation, metrics }): Datum[] => [
+    { x: generation, y: metrics.meanReward, series: 'reward' },
+    { x: generation, y: metrics.meanQuality, series: 'quality' },
+  ]);
+  const same = points.every(({ metrics }) => Math.abs(metrics.meanReward - metrics.meanQuality) < 1e-9);
+  const chosen = config.curriculum.selectProbability > 0;
+  return figure({
+    title: same ? 'Training reward' : 'Training reward and quality',
+    note: `Mean over all rollouts of a generation${same ? '; here reward is the verified quality' : ''}. ${
+      chosen
+        ? 'The curriculum keeps choosing prompts that the policy is unsure of, so this curve may stay flat while the policy improves: held-out accuracy is the measure. '
+        : ''
+    }Select a point to read its rollouts.`,
+    legend: same
+      ? []
+      : [
+          { label: 'reward', color: colors.reward },
+          { label: 'quality', color: colors.quality },
+        ],
+    plot: {
+      x: generationAxis(points),
+      y: share,
+      marks: [
+        Plot.ruleY([0]),
+        ...trend(
+          data.filter(({ series }) => !same || series === 'reward'),
+          colors,
+          ({ x, y, series }) => `generation ${x}: mean ${series} ${y.toFixed(3)}`,
+        ),
+      ],
+    },
+  });
+}
+
+export function qualityByStep({ points }: ReportedRun): Html {
+  const data = points.flatMap(({ generation, metrics }) =>
+    Object.entries(metrics.byStep).map(([series, { meanQuality, prompts }]) => ({
+      x: generation,
+      y: meanQuality,
+      series,
+      prompts,
+    })),
+  );
+  return figure({
+    title: 'Quality by step kind',
+    note: 'Mean quality of first answers (base) and of self-iteration steps (improve, diverge).',
+    legend: legendOf(data),
+    plot: {
+      x: generationAxis(points),
+      y: share,
+      marks: [
+        Plot.ruleY([0]),
+        ...trend(
+          data,
+          colors,
+          ({ x, y, series }) => `generation ${x}, ${series}: mean quality ${y.toFixed(3)}`,
+        ),
+      ],
+    },
+  });
+}
+
+export function curriculumFigures({ points }: ReportedRun): Html[] {
+  const depths = points.flatMap(({ generation, metrics }): Datum[] => [
+    { x: generation, y: metrics.bufferMaxDepth, series: 'bad' },
+    { x: generation, y: metrics.bufferMeanDepth, series: 'reward' },
+  ]);
+  return [
+    figure({
+      title: 'Depth of the task buffer',
+      note: 'How many times the answers that prompts start from were improved already.',
+      legend: [
+        { label: 'mean', color: colors.reward },
+        { label: 'deepest', color: colors.bad },
+      ],
+      size: 'small',
+      plot: {
+        x: generationAxis(points),
+        y: { label: null, zero: true, grid: true, ticks: 4 },
+        marks: [
+          Plot.ruleY([0]),
+          ...trend(
+            depths,
+            colors,
+            ({ x, y, series }) =>
+              `generation ${x}: ${series === 'bad' ? 'deepest' : 'mean'} ${Number(y.toFixed(2))}`,
+          ),
+        ],
+      },
+    }),
+    measure(
+      points,
+      'Learnability of the task buffer',
+      'Mean variance S of the rewards of a group: 0 is all right or all wrong, 0.25 is a coin flip.',
+      'small',
+      ({ metrics }) => metrics.bufferMeanScore,
+    ),
+    measure(
+      points,
+      'Size of the task buffer',
+      'Scored instances that prompts can be drawn from.',
+      'small',
+      ({ metrics }) => metrics.bufferSize,
+    ),
+  ];
+}
+
+export function updateFigures({ points, config }: ReportedRun): Html[] {
+  const { gradientClip, klCoefficient } = config.training;
+  return [
+    measure(
+      points,
+      'Gradient norm',
+      `Before clipping at ${gradientClip}.`,
+      'flat',
+      ({ metrics }) => metrics.update?.gradientNorm ?? null,
+    ),
+    measure(
+      points,
+      'Sampler/learner mismatch',
+      'Mean |Δ log-prob| per token between the engine that sampled and the one that trains; should stay tiny.',
+      'flat',
+      ({ metrics }) => metrics.update?.samplerMismatch ?? null,
+    ),
+    measure(
+      points,
+      'Uncertainty of the samples',
+      'Mean negative log-prob of the trained tokens, in nats; falling to 0 would be collapse.',
+      'flat',
+      ({ metrics }) => metrics.update?.negativeLogProb ?? null,
+    ),
+    klCoefficient > 0
+      ? measure(
+          points,
+          'KL to the reference policy',
+          'k3 estimate per token.',
+          'flat',
+          ({ metrics }) => metrics.update?.kl ?? null,
+        )
+      : measure(
+          points,
+          'Clipped ratios',
+          'Share of tokens whose policy ratio was clipped.',
+          'flat',
+          ({ metrics }) => metrics.update?.clipFraction ?? null,
+        ),
+  ];
+}
+
+export function signalFigure({ points }: ReportedRun): Html {
+  return stacked(
+    points,
+    'What became of the prompts',
+    'Every prompt drawn is accounted for. A group whose rollouts all get the same reward gives no gradient.',
+    ({ conservation }) => ({
+      trained: conservation.trained,
+      'without signal': conservation.withoutSignal,
+      filtered: sum(Object.values(conservation.filtered)),
+      failed: sum(Object.values(conservation.failed)),
+    }),
+    {
+      trained: colors.good,
+      'without signal': colors.before,
+      filtered: 'var(--yellow)',
+      failed: colors.bad,
+    },
+  );
+}
+
+export function truncatedFigure({ points, config }: ReportedRun): Html {
+  const { maxNewTokens, rolloutsPerPrompt } = config.sampling;
+  return measure(
+    points,
+    'Answers cut off',
+    `Share of rollouts that reached ${maxNewTokens} tokens before they ended.`,
+    'normal',
+    ({ metrics, conservation }) => metrics.truncated / (conservation.drawn * rolloutsPerPrompt),
+  );
+}
+
+export function secondsFigure({ points }: ReportedRun): Html {
+  return stacked(
+    points,
+    'Seconds by step',
+    'Of the attempts that were committed, summed over shards.',
+    ({ seconds }) => seconds,
+    stepColors,
+  );
+}
+
+export function tokensFigure({ points }: ReportedRun): Html {
+  return stacked(
+    points,
+    'Tokens',
+    'Prompt tokens are computed once a group, completion tokens are sampled, then trained on when the group has signal.',
+    ({ metrics }) => ({
+      prompt: metrics.promptTokens,
+      sampled: metrics.completionTokens,
+      trained: metrics.update?.trainedTokens ?? 0,
+    }),
+    { prompt: colors.before, sampled: colors.reward, trained: colors.good },
+  );
+}
+
+function sum(numbers: number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
+}
+
+function legendOf(data: { series: string }[]): { label: string; color: string }[] {
+  const palette: Record<string, string> = colors;
+  return [...new Set(data.map(({ series }) => series))].map((label) => ({
+    label,
+    color: palette[label] ?? 'currentColor',
+  }));
+}

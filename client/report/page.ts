@@ -1,0 +1,149 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { EvaluationSummary } from '../../activities/artifacts/evaluation.ts';
+import * as figures from './figures.ts';
+import * as heldOutFigures from './heldOut.ts';
+import { instant, whole } from './format.ts';
+import type { Histories } from './histories.ts';
+import { embed, Html, html } from './html.ts';
+import { keyNumbers } from './numbers.ts';
+import type { ReportedRun } from './run.ts';
+import { depthTable, hash, record } from './tables.ts';
+
+const style = readFileSync(new URL('./page.css', import.meta.url), 'utf8');
+const script = readFileSync(new URL('./page.js', import.meta.url), 'utf8');
+
+/** The page may run its own script and nothing else, and load nothing: model text cannot get out of its element. */
+const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${createHash('sha256').update(script).digest('base64')}'`;
+
+const scriptElement = new Html(`<script>${script}</script>`);
+
+/** The whole page as a text. */
+export function page(run: ReportedRun, histories: Histories): string {
+  const { points, evaluations } = run;
+  return html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <meta http-equiv="Content-Security-Policy" content="${policy}" />
+        <title>${run.runKey} · Reiterate</title>
+        <style>
+          ${new Html(style)}
+        </style>
+      </head>
+      <body>
+        ${header(run)}
+        <main>
+          ${keyNumbers(run)} ${evaluations.length > 0 && heldOut(evaluations)}
+          ${
+            points.length === 0
+              ? html`<p class="empty">No generation is committed yet besides the untrained policy.</p>`
+              : training(run)
+          }
+          ${browser(histories)} ${record(run)}
+        </main>
+        <footer>
+          Made by Reiterate from the artifact store. All of it, and more, is in the run’s Parquet files.
+        </footer>
+        <script type="application/json" id="histories">
+          ${embed({ groups: histories.groups, walks: histories.walks })}
+        </script>
+        ${scriptElement}
+      </body>
+    </html>`.markup;
+}
+
+function header({ runKey, config, chain }: ReportedRun): Html {
+  const first = chain[0];
+  const head = chain.at(-1) ?? first;
+  const { observed, content } = head;
+  const facts: [string, string | Html][] = [
+    ['strategy', config.strategy],
+    ['model', config.model],
+    ['domain', config.domain.name],
+    ['seed', String(config.seed)],
+    ['generations', `${content.generation} of ${config.generations}`],
+    ['committed', `${instant(first.observed.committedAt)} to ${instant(observed.committedAt)}`],
+    ['machine', `${observed.host}, ${observed.processor}`],
+    ['configuration', hash(content.configHash)],
+    ['head', hash(head.hash)],
+    ['policy', hash(content.policy)],
+  ];
+  return html`<header>
+    <p class="kind">Reiterate · run report</p>
+    <h1>${runKey}</h1>
+    <dl>
+      ${facts.map(
+        ([name, value]) =>
+          html`<div>
+            <dt>${name}</dt>
+            <dd>${value}</dd>
+          </div>`,
+      )}
+    </dl>
+  </header>`;
+}
+
+function heldOut(evaluations: EvaluationSummary[]): Html {
+  return html`<section>
+    <h2>Held-out problems</h2>
+    <div class="figures">
+      ${heldOutFigures.accuracyByDepth(evaluations)}
+      ${evaluations.length > 2 && heldOutFigures.accuracyByGeneration(evaluations)} ${depthTable(evaluations)}
+    </div>
+  </section>`;
+}
+
+function training(run: ReportedRun): Html {
+  const curriculum = run.config.curriculum.selectProbability > 0;
+  return html`<section>
+      <h2>Training</h2>
+      <div class="figures">
+        ${figures.learningCurve(run)} ${figures.qualityByStep(run)} ${figures.signalFigure(run)}
+        ${figures.truncatedFigure(run)}
+      </div>
+    </section>
+    ${
+      curriculum &&
+      html`<section>
+        <h2>Curriculum</h2>
+        <div class="figures small">${figures.curriculumFigures(run)}</div>
+      </section>`
+    }
+    <section>
+      <h2>Update</h2>
+      <div class="figures">${figures.updateFigures(run)}</div>
+    </section>
+    <section>
+      <h2>Cost</h2>
+      <div class="figures">${figures.secondsFigure(run)} ${figures.tokensFigure(run)}</div>
+    </section>`;
+}
+
+function browser({ groups, walks, groupsInRun, heldOutTasks }: Histories): Html {
+  const sampled = [
+    groups.length < groupsInRun
+      ? `Shown are ${whole(groups.length)} of ${whole(groupsInRun)} groups, an even sample; the run’s groups.parquet files hold all.`
+      : '',
+    walks.length < heldOutTasks
+      ? `Shown are ${whole(walks.length)} of ${whole(heldOutTasks)} held-out problems; the depth-*.parquet files hold all.`
+      : '',
+  ];
+  return html`<section id="browse">
+    <h2>Histories</h2>
+    <p class="note">
+      What the policy was asked, what it answered, and what that was worth.
+      ${sampled.filter(Boolean).join(' ')}
+    </p>
+    <noscript
+      ><p class="empty">
+        The browser of histories needs JavaScript; the rest of the page does not.
+      </p></noscript
+    >
+    <form id="filters" hidden></form>
+    <p id="count" class="note" aria-live="polite"></p>
+    <div id="cards"></div>
+  </section>`;
+}

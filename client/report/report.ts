@@ -1,0 +1,14 @@
+import type { Store } from '../../activities/artifacts/store.ts';
+import { readHistories } from './histories.ts';
+import { page } from './page.ts';
+import { readRun } from './run.ts';
+
+/**
+ * A run as one HTML page that needs nothing else: no network, no server. Made from the store alone.
+ *
+ * @throws `ArtifactMissing` when the store has no such run; `ArtifactCorrupt` when a part of it is damaged.
+ */
+export async function buildReport(store: Store, runKey: string): Promise<string> {
+  const run = await readRun(store, runKey);
+  return page(run, await readHistories(store, run));
+}

@@ -1,0 +1,132 @@
+import { hashOf } from '../../activities/artifacts/canonical.ts';
+import type { EvaluationSummary } from '../../activities/artifacts/evaluation.ts';
+import { instant, percent, short, whole } from './format.ts';
+import { type Html, html } from './html.ts';
+import type { ReportedRun } from './run.ts';
+
+/** Accuracy, corrected and broken answers at each depth, before and after training. */
+export function depthTable(evaluations: EvaluationSummary[]): Html {
+  const shown = [...new Set([evaluations[0]!, evaluations.at(-1)!])];
+  const name = ({ generation }: EvaluationSummary) =>
+    generation === 0 ? 'before training' : `after generation ${generation}`;
+  return html`<figure class="table">
+    <figcaption>
+      <h3>What the steps do</h3>
+      <p>Corrected: wrong at k = 0, right at this depth. Broken: the other way round.</p>
+    </figcaption>
+    <table>
+      <thead>
+        <tr>
+          <th rowspan="2">k</th>
+          ${shown.map((evaluation) => html`<th colspan="4">${name(evaluation)}</th>`)}
+        </tr>
+        <tr>
+          ${shown.map(
+            () =>
+              html`<th>accuracy</th>
+                <th>corrected</th>
+                <th>broken</th>`,
+          )}
+        </tr>
+      </thead>
+      <tbody>
+        ${(evaluations.at(-1)?.depths ?? []).map(
+          ({ k }) =>
+            html`<tr>
+              <td>${k}</td>
+              ${shown.map(({ depths }) => {
+                const depth = depths[k];
+                return depth
+                  ? html`<td>${percent(depth.accuracy)}</td>
+                      <td>${k === 0 ? '' : depth.corrected}</td>
+                      <td>${k === 0 ? '' : depth.broken}</td>`
+                  : html`<td></td>
+                      <td></td>
+                      <td></td>`;
+              })}
+            </tr>`,
+        )}
+      </tbody>
+    </table>
+  </figure>`;
+}
+
+/** Configuration, changes made live, and the manifest chain. */
+export function record({ chain, config }: ReportedRun): Html {
+  const changed = chain.flatMap(({ content }) =>
+    content.changes.map((change) => ({ generation: content.generation, ...change })),
+  );
+  return html`<section>
+    <h2>Record</h2>
+    ${
+      changed.length > 0 &&
+      html`<h3>Changed while it ran</h3>
+        <table>
+          <thead>
+            <tr>
+              <th>generation</th>
+              <th>what</th>
+              <th>from</th>
+              <th>to</th>
+            </tr>
+          </thead>
+          <tbody>
+            ${changed.map(
+              ({ generation, path, from, to }) =>
+                html`<tr>
+                  <td>${generation}</td>
+                  <td>${path}</td>
+                  <td>${JSON.stringify(from)}</td>
+                  <td>${JSON.stringify(to)}</td>
+                </tr>`,
+            )}
+          </tbody>
+        </table>`
+    }
+    <details>
+      <summary>Configuration <code>${short(hashOf(config))}</code></summary>
+      <pre>${JSON.stringify(config, null, 2)}</pre>
+    </details>
+    <details>
+      <summary>
+        Manifest chain, ${whole(chain.length)} ${chain.length === 1 ? 'manifest' : 'manifests'}
+      </summary>
+      <div class="scroll">
+        <table class="chain">
+          <thead>
+            <tr>
+              <th>generation</th>
+              <th>manifest</th>
+              <th>policy</th>
+              <th>curriculum</th>
+              <th>committed</th>
+              <th>host</th>
+            </tr>
+          </thead>
+          <tbody>
+            ${chain.map(
+              ({ hash: manifest, content, observed }) =>
+                html`<tr>
+                  <td>${content.generation}</td>
+                  <td>${hash(manifest)}</td>
+                  <td>${hash(content.policy)}</td>
+                  <td>${hash(content.curriculum)}</td>
+                  <td>${instant(observed.committedAt)}</td>
+                  <td>${observed.host}</td>
+                </tr>`,
+            )}
+          </tbody>
+        </table>
+      </div>
+    </details>
+    <details>
+      <summary>Software</summary>
+      <pre>${JSON.stringify(chain[0].observed.versions, null, 2)}</pre>
+    </details>
+  </section>`;
+}
+
+/** The start of a hash; all of it as a hint. */
+export function hash(value: string): Html {
+  return html`<code title="${value}">${short(value)}</code>`;
+}
