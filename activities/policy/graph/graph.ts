@@ -64,6 +64,7 @@ export class Graph {
   /** Weights kept out of the encoded model, so that they are not copied into it: name → data. */
   readonly externalData = new Map<string, Float32Array>();
   private readonly nodes: Onnx.INodeProto[] = [];
+  private readonly intermediates: Value[] = [];
   private readonly initializers: Onnx.ITensorProto[] = [];
   private readonly constants = new Map<string, Value>();
 
@@ -139,6 +140,7 @@ export class Graph {
       ({ shape, type = 'float32' }, i) =>
         new Value(this, `${operator}_${index}_${i}`, type, shape, tracked && type === 'float32'),
     );
+    this.intermediates.push(...values);
     this.nodes.push({
       opType: operator,
       domain,
@@ -169,6 +171,8 @@ export class Graph {
         name: 'policy',
         node: this.nodes,
         input: [...this.inputs.map(({ name, type, shape }) => encodePort(name, type, shape)), ...shapeInputs],
+        // With every shape known, if only by symbols, buffers can be planned for reuse.
+        valueInfo: this.intermediates.map(({ name, type, shape }) => encodePort(name, type, shape)),
         output: this.outputs.map(({ name, type, shape }) => encodePort(name, type, shape)),
         initializer: this.initializers,
       },

@@ -1,6 +1,6 @@
 import type { Value } from './graph.ts';
 
-/** One gradient an input; null for an input that is not tracked, or that stays frozen. */
+/** One gradient an input; null for an input that is not tracked, or must not be because it stays frozen. */
 export type Gradients = readonly (Value | null)[];
 
 /** What applying an operation with several outputs gives: the nodes are emitted, the gradient waits. */

@@ -141,7 +141,7 @@ export function prefillProgram(
     parameters,
     attend,
     graph.input('tokenIds', 'int64', [tokens]),
-    graph.input('positions', 'int64', [tokens]),
+    graph.input('positions', 'int64', [tokens, 1]),
   );
   const last = gatherRows(hidden, graph.input('lastRows', 'int64', [N]));
   const { norm, table } = llamaHead(config, parameters);
@@ -199,7 +199,7 @@ export function decodeProgram(
     parameters,
     attend,
     graph.input('tokenIds', 'int64', [rollouts]),
-    graph.input('positions', 'int64', [rollouts]),
+    graph.input('positions', 'int64', [rollouts, 1]),
   );
   const { norm, table } = llamaHead(config, parameters);
   const temperature = graph.input('temperature', 'float32', [rollouts, 1]);
@@ -214,7 +214,7 @@ function scoredLogProbs({ graph, config, parameters }: Draft, attend: Attend, to
     parameters,
     attend,
     graph.input('tokenIds', 'int64', [tokens]),
-    graph.input('positions', 'int64', [tokens]),
+    graph.input('positions', 'int64', [tokens, 1]),
   );
   const rows = gatherRows(hidden, graph.input('scoredRows', 'int64', [R]));
   const { norm, table } = llamaHead(config, parameters);

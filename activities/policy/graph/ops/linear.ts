@@ -49,7 +49,7 @@ export const loraLinear = operation('loraLinear', (x: Value, weight: Value, { a,
   const u = gemm(x, a, { transposeB: true });
   const frozen = gemm(x, weight, { transposeB: true });
   return {
-    inputs: [x, a, b],
+    inputs: [x, a, b, weight],
     output: gemm(u, b, { transposeB: true, scale, plus: frozen }),
     gradient: (dy) => {
       const du = gemm(dy, b, { scale });
@@ -57,6 +57,7 @@ export const loraLinear = operation('loraLinear', (x: Value, weight: Value, { a,
         x.tracked ? gemm(du, a, { plus: gemm(dy, weight) }) : null,
         a.tracked ? gemm(du, x, { transposeA: true }) : null,
         b.tracked ? gemm(dy, u, { transposeA: true, scale }) : null,
+        null,
       ];
     },
   };

@@ -19,14 +19,14 @@ export const rmsNorm = operation('rmsNorm', (x: Value, weight: Value, epsilon: n
     { axis: -1, epsilon: { float: epsilon }, stash_type: 1 },
   ) as [Value, Value];
   return {
-    inputs: [x],
+    inputs: [x, weight],
     output: y,
     gradient: (dy) => {
       const total = sum(emit('Mul', [dy, y], x.shape), [axis]);
       const squared = emit('Mul', [emit('Mul', [r, r], perRow), x.graph.scalar(1 / size)], perRow);
       const along = emit('Mul', [x, emit('Mul', [total, squared], perRow)], x.shape);
       const across = emit('Mul', [emit('Mul', [dy, weight], x.shape), r], x.shape);
-      return [emit('Sub', [across, along], x.shape)];
+      return [emit('Sub', [across, along], x.shape), null];
     },
   };
 });

@@ -1,3 +1,4 @@
+import type { Dim } from '../dims.ts';
 import { emit, type Value } from '../graph.ts';
 import { operation, type Gradients } from '../operation.ts';
 import { negate } from './elementwise.ts';
@@ -11,23 +12,16 @@ export interface RotaryTables {
 
 /**
  * Rotary position embedding of every head of x [T, heads·D], halves of a head paired as in Hugging Face's
- * Llama; positions [T]. A rotation: its gradient is the rotation back, by −sine.
+ * Llama; positions [T, 1]. A rotation: its gradient is the rotation back, by −sine.
  */
 export const rotary = operation('rotary', (x: Value, positions: Value, { cosine, sine }: RotaryTables) => {
-  const [rows, width] = x.shape as [Value['shape'][0], Value['shape'][0]];
+  const [rows, width] = x.shape as [Dim, Dim];
   // Each token is a batch entry of length 1, so that the number of tokens is not limited by the tables.
-  const batch = [rows, 1, width];
-  const index = emit('Reshape', [positions, x.graph.sizes([rows, 1])], [rows, 1]);
-  const rotated = emit(
-    'RotaryEmbedding',
-    [reshape(x, batch), index, cosine, sine],
-    batch,
-    {},
-    'com.microsoft',
-  );
+  const inputs = [reshape(x, [rows, 1, width]), positions, cosine, sine];
+  const rotated = emit('RotaryEmbedding', inputs, inputs[0]!.shape, {}, 'com.microsoft');
   return {
     inputs: [x],
-    output: emit('Reshape', [rotated, x.graph.sizes(x.shape)], x.shape),
+    output: reshape(rotated, x.shape),
     gradient: (dy): Gradients => [rotary(dy, positions, { cosine, sine: negate(sine) })],
   };
 });

@@ -1,17 +1,17 @@
-import { sameDim, showShape, sum as sumDims, type Dim, type Shape } from '../dims.ts';
+import { sameDim, sameShape, showShape, sum as sumDims, type Dim, type Shape } from '../dims.ts';
 import { elements, emit, type Value } from '../graph.ts';
 import { multiOperation, operation, type Gradients } from '../operation.ts';
 
-/** The same elements under another shape. */
-export const reshape = operation('reshape', (x: Value, shape: Shape) => {
+const reshaped = operation('reshape', (x: Value, shape: Shape) => {
   if (!sameDim(elements(x.shape), elements(shape)))
     throw new Error(`cannot reshape '${x.name}' ${showShape(x.shape)} to ${showShape(shape)}`);
-  return {
-    inputs: [x],
-    output: emit('Reshape', [x, x.graph.sizes(shape)], shape),
-    gradient: (dy): Gradients => [reshape(dy, x.shape)],
-  };
+  const [output] = x.graph.node('Reshape', [x, x.graph.sizes(shape)], [{ shape, type: x.type }]);
+  return { inputs: [x], output: output!, gradient: (dy): Gradients => [reshape(dy, x.shape)] };
 });
+
+/** The same elements under another shape. */
+export const reshape = (x: Value, shape: Shape): Value =>
+  sameShape(x.shape, shape) ? x : reshaped(x, shape);
 
 /** Axis i of the result is axis `order[i]` of x. */
 export const transpose = operation('transpose', (x: Value, order: readonly number[]) => {

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { gradients } from '../../../activities/policy/graph/autodiff.ts';
+import { product, sum as sumDims, symbol } from '../../../activities/policy/graph/dims.ts';
+import { Graph } from '../../../activities/policy/graph/graph.ts';
+import { operations } from '../../../activities/policy/graph/operation.ts';
+import * as ops from '../../../activities/policy/graph/ops/index.ts';
+import { checkGradient, type GradientCase } from './gradientCheck.ts';
+
+const [N, M, S] = [symbol('N'), symbol('M'), symbol('S')];
+
+/** At least one check for every operation; further ones say what they are about after its name. */
+const cases: Record<string, GradientCase> = {
+  add: {
+    symbols: { N: 3 },
+    tracked: { a: [2, N, 4], b: [N, 1] },
+    apply: ({ a, b }) => ops.add(a!, b!),
+  },
+  subtract: {
+    symbols: { N: 3 },
+    tracked: { a: [N, 1], b: [2, N, 4] },
+    apply: ({ a, b }) => ops.subtract(a!, b!),
+  },
+  multiply: {
+    symbols: { N: 3 },
+    tracked: { a: [2, N, 4], b: [1, N, 1] },
+    apply: ({ a, b }) => ops.multiply(a!, b!),
+  },
+  'multiply square': { tracked: { a: [3, 2] }, apply: ({ a }) => ops.multiply(a!, a!) },
+  divide: {
+    tracked: { a: [2, 3], b: [3] },
+    apply: ({ a, b }) => ops.divide(a!, ops.add(b!, 3)),
+  },
+  negate: { tracked: { x: [3, 2] }, apply: ({ x }) => ops.negate(x!) },
+  exp: { tracked: { x: [3, 2] }, apply: ({ x }) => ops.exp(x!) },
+  minimum: {
+    tracked: { a: [4], b: [2, 4] },
+    at: { a: [0.1, -2, 0.7, 3], b: [0.4, 1, -0.5, 0, -1, -1, 2, 5] },
+    apply: ({ a, b }) => ops.minimum(a!, b!),
+  },
+  clamp: {
+    tracked: { x: [5] },
+    at: { x: [-2, -0.3, 0, 0.2, 0.8] },
+    apply: ({ x }) => ops.clamp(x!, -0.5, 0.4),
+  },
+  k3: { tracked: { d: [3, 4] }, apply: ({ d }) => ops.k3(d!) },
+  reshape: {
+    symbols: { N: 2, M: 3 },
+    tracked: { x: [product(N, M), 4] },
+    apply: ({ x }) => ops.reshape(x!, [N, M, 2, 2]),
+  },
+  transpose: {
+    symbols: { N: 2, M: 3 },
+    tracked: { x: [N, M, 4] },
+    apply: ({ x }) => ops.transpose(x!, [2, 0, 1]),
+  },
+  split: {
+    symbols: { N: 2, M: 3 },
+    tracked: { x: [sumDims(N, M), 2] },
+    apply: ({ x }) => ops.split(x!, [N, M], 0),
+  },
+  'split, one part unused': {
+    symbols: { N: 2, M: 3 },
+    tracked: { x: [sumDims(N, M), 2] },
+    apply: ({ x }) => ops.split(x!, [N, M], 0)[1]!,
+  },
+  concat: {
+    symbols: { N: 2, M: 3 },
+    tracked: { a: [2, N], b: [2, M] },
+    apply: ({ a, b }) => ops.concat([a!, b!], 1),
+  },
+  sum: { symbols: { N: 3 }, tracked: { x: [2, N, 4] }, apply: ({ x }) => ops.sum(x!, [0, 2]) },
+  softmax: { tracked: { x: [3, 5] }, apply: ({ x }) => ops.softmax(x!) },
+  linear: {
+    symbols: { N: 3 },
+    tracked: { x: [N, 4], w: [5, 4] },
+    apply: ({ x, w }) => ops.linear(x!, w!),
+  },
+  loraLinear: {
+    symbols: { N: 3 },
+    tracked: { x: [N, 4], a: [2, 4], b: [5, 2] },
+    fixed: { w: [5, 4] },
+    apply: ({ x, w, a, b }) => ops.loraLinear(x!, w!, { a: a!, b: b!, scale: 1.5 }),
+  },
+  rmsNorm: {
+    symbols: { N: 3 },
+    tracked: { x: [N, 6] },
+    fixed: { w: [6] },
+    apply: ({ x, w }) => ops.rmsNorm(x!, w!, 1e-2),
+  },
+  rotary: {
+    symbols: { N: 3 },
+    tracked: { x: [N, 8] },
+    fixed: { positions: { shape: [N, 1], integers: [4, 0, 2] }, cosine: [5, 2], sine: [5, 2] },
+    apply: ({ x, positions, cosine, sine }) => ops.rotary(x!, positions!, { cosine: cosine!, sine: sine! }),
+  },
+  swiglu: { tracked: { gate: [3, 4], up: [3, 4] }, apply: ({ gate, up }) => ops.swiglu(gate!, up!) },
+  gatherRows: {
+    symbols: { N: 3, M: 4 },
+    tracked: { x: [N, 2] },
+    fixed: { index: { shape: [M], integers: [2, 0, 2, 2] } },
+    apply: ({ x, index }) => ops.gatherRows(x!, index!),
+  },
+  targetLogProb: {
+    symbols: { N: 3 },
+    tracked: { x: [N, 4] },
+    fixed: { table: [7, 4], targets: { shape: [N], integers: [6, 1, 1] } },
+    apply: ({ x, table, targets }) => ops.targetLogProb(x!, table!, targets!),
+  },
+  'attention over its own keys': {
+    symbols: { N: 2, M: 3 },
+    tracked: { q: [N, 2, 1, 2, M, 4], keys: [N, 2, M, 4], values: [N, 2, M, 4] },
+    fixed: { mask: [M, M] },
+    apply: ({ q, keys, values, mask }) => ops.attention(q!, [{ keys: keys!, values: values!, mask: mask! }]),
+  },
+  'attention over a shared and an own segment': {
+    symbols: { N: 2, M: 2, S: 3 },
+    tracked: {
+      q: [N, 1, 3, 2, M, 4],
+      sharedKeys: [N, 1, S, 4],
+      sharedValues: [N, 1, S, 4],
+      keys: [N, 1, 3, M, 4],
+      values: [N, 1, 3, M, 4],
+    },
+    fixed: { mask: [N, 1, 1, 1, 1, S] },
+    apply: ({ q, sharedKeys, sharedValues, keys, values, mask }) =>
+      ops.attention(q!, [
+        { keys: sharedKeys!, values: sharedValues!, mask: mask! },
+        { keys: keys!, values: values!, mask: null },
+      ]),
+  },
+};
+
+for (const [name, check] of Object.entries(cases))
+  test(`gradient of ${name} equals finite differences`, () => checkGradient(name, check));
+
+test('every operation has a gradient check', () => {
+  const checked = new Set(Object.keys(cases).map((name) => name.split(/[ ,]/)[0]));
+  const missing = [...operations].filter((name) => !checked.has(name));
+  assert.deepEqual(missing, []);
+});
+
+test('a gradient that meets an operator outside all operations is an error, not a silent zero', () => {
+  const graph = new Graph();
+  const x = graph.input('x', 'float32', [2], true);
+  const [raw] = graph.node('Abs', [x], [{ shape: [2] }]);
+  assert.throws(() => gradients(ops.sum(ops.negate(raw!), [0]), [x]), /without gradient/);
+});
+
+test('a frozen weight that is tracked by mistake is an error', () => {
+  const graph = new Graph();
+  const x = graph.input('x', 'float32', [2, 3], true);
+  const weight = graph.input('weight', 'float32', [3], true);
+  const y = ops.reshape(ops.rmsNorm(x, weight, 1e-5), [6]);
+  assert.throws(() => gradients(ops.sum(y, [0]), [x]), /rmsNorm gives no gradient for its input 'weight'/);
+});
+
+test('a parameter the loss does not depend on is an error', () => {
+  const graph = new Graph();
+  const [x, other] = [graph.input('x', 'float32', [2], true), graph.input('other', 'float32', [2], true)];
+  assert.throws(() => gradients(ops.sum(x, [0]), [other]), /does not depend on 'other'/);
+});
