@@ -10,7 +10,7 @@ const latexFraction = String.raw`\\[dt]?frac\s*\{\s*[+-]?(?:${decimal})\s*\}\s*\
 const unsigned = String.raw`${latexFraction}|(?:${decimal})(?:\s*\/\s*[+-]?(?:${decimal}))?`;
 
 /** A number in running text. A minus sign belongs to it unless something stands before it to subtract from. */
-const numberInText = new RegExp(String.raw`(?:(?<![\w)}\]]\s*)[+-]\s*)?(?:${unsigned})`, 'g');
+const numberInText = new RegExp(String.raw`(?:(?<![\d)}\]]\s*)[+-]\s*)?(?:${unsigned})`, 'g');
 const wholeNumber = new RegExp(String.raw`^[+-]?\s*(?:${unsigned})$`);
 
 /**

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { TypedFailure } from '../../../workflows/contract/failures.ts';
@@ -12,11 +13,15 @@ import type { FromGrader, ToGrader } from './process.ts';
 const [, , domainModule] = process.argv;
 const { openDomain } = (await import(domainModule!)) as { openDomain: OpenDomain };
 
-new Worker(
+const watcher = new Worker(
   `const parent = process.ppid;
-   setInterval(() => { if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL'); }, 500);`,
+   setInterval(() => { if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL'); }, 500);
+   require('node:worker_threads').parentPort.postMessage('watching');`,
   { eval: true, execArgv: [] },
-).unref();
+);
+// Its start needs this thread, which a grader may block for ever.
+await once(watcher, 'message');
+watcher.unref();
 process.on('disconnect', () => process.exit(0));
 // Ctrl-C at a terminal reaches every process of it; the parent decides when its graders end.
 process.on('SIGINT', () => {});

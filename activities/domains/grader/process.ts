@@ -80,6 +80,7 @@ export async function startGrader(domainModule: URL): Promise<Grader> {
   child.on('message', (message) => onMessage(message as FromGrader));
 
   const kill = async () => {
+    ended ??= 'killed';
     child.kill('SIGKILL');
     await gone;
   };
