@@ -1,0 +1,220 @@
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+import { freshAdamW, type AdamWState } from '../../../activities/policy/learner/adamw.ts';
+import { logProbs } from '../../../activities/policy/learner/logProbs.ts';
+import { update, type Learning, type UpdateInput } from '../../../activities/policy/learner/update.ts';
+import {
+  arrangeWeights,
+  logProbProgram,
+  textLogProbProgram,
+  trainingProgram,
+} from '../../../activities/policy/model/programs.ts';
+import type { Program } from '../../../activities/policy/graph/program.ts';
+import type { TrainGroup } from '../../../activities/policy/policy.ts';
+import { stream } from '../../../activities/random.ts';
+import type { TrainingConfig } from '../../../workflows/contract/config.ts';
+import { TypedFailure } from '../../../workflows/contract/failures.ts';
+import { randomAdapter, tinyCheckpoint, tinyConfig } from '../tinyCheckpoint.ts';
+
+const lora = { rank: 3, alpha: 6, targets: ['q', 'v', 'down'] as ('q' | 'v' | 'down')[] };
+const initial = randomAdapter(tinyConfig, lora);
+const adapter = new Map(Object.entries(initial));
+const training: TrainingConfig = {
+  learningRate: 1e-3,
+  adamBetas: [0.9, 0.999],
+  adamEpsilon: 1e-8,
+  weightDecay: 0,
+  gradientClip: 1,
+  clipRatio: 0.2,
+  klCoefficient: 0,
+  reference: { interval: 100, alpha: 1 },
+  epochs: 1,
+  advantage: 'standard',
+  lossNormalisation: 'token',
+  lora,
+  tokensPerMicroBatch: 4096,
+};
+const quiet = async () => undefined;
+let programs: { training: Program; logProbs: Program };
+let scoring: Program;
+let groups: TrainGroup[];
+let onPolicy: Learning;
+
+before(async () => {
+  const weights = arrangeWeights(tinyCheckpoint());
+  const options = { threads: 1 };
+  programs = {
+    training: await trainingProgram(weights, lora, options),
+    logProbs: await logProbProgram(weights, lora, options),
+  };
+  onPolicy = { training: programs.training, reference: null };
+  scoring = await textLogProbProgram(weights, lora, options);
+  groups = await groupsOf([4, 3, 5]);
+});
+
+async function scoresOf(sequences: number[][], parameters: ReadonlyMap<string, Float32Array>) {
+  return logProbs(scoring, Object.fromEntries(parameters), sequences, tinyConfig.contextLength, quiet);
+}
+
+/** Random groups whose sampling log-probs are the policy's own; advantages of a group sum to zero. */
+async function groupsOf(sizes: number[]): Promise<TrainGroup[]> {
+  const draw = stream(['update test']);
+  const tokens = (count: number) => Array.from({ length: count }, () => Math.floor(draw() * 97));
+  return Promise.all(
+    sizes.map(async (size): Promise<TrainGroup> => {
+      const promptIds = tokens(3 + Math.floor(draw() * 10));
+      const answers = Array.from({ length: size }, () => tokens(1 + Math.floor(draw() * 12)));
+      const read = await scoresOf(
+        answers.map((tokenIds) => [...promptIds, ...tokenIds]),
+        adapter,
+      );
+      return {
+        promptIds,
+        completions: answers.map((tokenIds, i) => ({
+          tokenIds,
+          logProbs: read[i]!.slice(promptIds.length) as number[],
+          advantage: i === 0 ? 1 : -1 / (size - 1),
+          trained: true,
+        })),
+      };
+    }),
+  );
+}
+
+const input = (changes: Partial<TrainingConfig> = {}, others: Partial<UpdateInput> = {}): UpdateInput => ({
+  adapter,
+  optimizer: freshAdamW(adapter),
+  groups,
+  training: { ...training, ...changes },
+  maxNewTokens: 16,
+  ...others,
+});
+
+const near = (actual: number, expected: number, tolerance: number, what: string) =>
+  assert.ok(Math.abs(actual - expected) <= tolerance, `${what}: ${actual} instead of ${expected}`);
+
+test('updates raise the log-prob of rewarded completions and lower that of the others', async () => {
+  let parameters: ReadonlyMap<string, Float32Array> = adapter;
+  let optimizer: AdamWState = freshAdamW(adapter);
+  for (let i = 0; i < 5; i++)
+    ({ adapter: parameters, optimizer } = await update(
+      onPolicy,
+      input({ learningRate: 0.01 }, { adapter: parameters, optimizer }),
+      quiet,
+    ));
+  assert.equal(optimizer.step, 5);
+  for (const { promptIds, completions } of groups) {
+    const read = await scoresOf(
+      completions.map(({ tokenIds }) => [...promptIds, ...tokenIds]),
+      parameters,
+    );
+    const change = completions.map(({ logProbs: before }, i) =>
+      before.reduce((sum, logProb, t) => sum + read[i]![promptIds.length + t]! - logProb, 0),
+    );
+    assert.ok(change[0]! > 0.1, `rewarded: ${change[0]}`);
+    assert.ok(change.slice(1).reduce((sum, each) => sum + each, 0) < 0, `others: ${change.slice(1)}`);
+  }
+});
+
+test('how tokens are packed into micro-batches changes nothing but rounding', async () => {
+  const whole = await update(onPolicy, input(), quiet);
+  for (const tokensPerMicroBatch of [60, 30]) {
+    const parts = await update(onPolicy, input({ tokensPerMicroBatch }), quiet);
+    near(parts.metrics.loss, whole.metrics.loss, 1e-6, 'loss');
+    near(parts.metrics.gradientNorm, whole.metrics.gradientNorm, 1e-5 * whole.metrics.gradientNorm, 'norm');
+    near(parts.metrics.negativeLogProb, whole.metrics.negativeLogProb, 1e-5, 'negativeLogProb');
+    assert.equal(parts.metrics.trainedTokens, whole.metrics.trainedTokens);
+    for (const [name, moment] of whole.optimizer.first)
+      moment.forEach((value, i) => near(parts.optimizer.first.get(name)![i]!, value, 1e-6, name));
+  }
+});
+
+test('the same update gives the same bits and leaves what it was given', async () => {
+  const kept = new Map([...adapter].map(([name, data]) => [name, data.slice()]));
+  const [one, other] = [await update(onPolicy, input(), quiet), await update(onPolicy, input(), quiet)];
+  assert.deepEqual(one, other);
+  assert.deepEqual(adapter, kept);
+});
+
+test('on policy: the loss is −Σ w A, metrics are those of the sampler', async () => {
+  const { metrics } = await update(onPolicy, input({ lossNormalisation: 'sequence' }), quiet);
+  // Σ over a group of A / (N G) is zero.
+  near(metrics.loss, 0, 1e-6, 'loss');
+  near(metrics.samplerMismatch, 0, 1e-4, 'samplerMismatch');
+  const sampled = groups.flatMap(({ completions }) => completions.flatMap((each) => each.logProbs));
+  const mean = sampled.reduce((sum, logProb) => sum + logProb, 0) / sampled.length;
+  near(metrics.negativeLogProb, -mean, 1e-4, 'negativeLogProb');
+  assert.deepEqual(
+    [metrics.kl, metrics.clipFraction, metrics.steps, metrics.trainedTokens],
+    [0, 0, 1, sampled.length],
+  );
+});
+
+test('later epochs are clipped against the policy of the first', async () => {
+  const changes = { epochs: 3, learningRate: 0.05 };
+  const { metrics, optimizer } = await update(onPolicy, input(changes), quiet);
+  assert.equal(metrics.steps, 3);
+  assert.equal(optimizer.step, 3);
+  assert.ok(metrics.clipFraction > 0 && metrics.clipFraction <= 2 / 3, String(metrics.clipFraction));
+  near(metrics.samplerMismatch, 0, 1e-4, 'samplerMismatch');
+});
+
+test('KL is zero against oneself, positive against another, and holds the policy back', async () => {
+  const same = { training: programs.training, reference: { logProbs: programs.logProbs, adapter } };
+  const against = (await update(same, input({ klCoefficient: 0.1 }), quiet)).metrics;
+  near(against.kl, 0, 1e-6, 'kl');
+  const other = new Map(Object.entries(randomAdapter(tinyConfig, lora, 'other')));
+  const far = { ...same, reference: { ...same.reference, adapter: other } };
+  const { metrics } = await update(far, input({ klCoefficient: 0.1 }), quiet);
+  assert.ok(metrics.kl > 0.01, String(metrics.kl));
+  assert.ok(metrics.loss > against.loss);
+});
+
+test('untrained completions give no gradient and are not computed, but count in G', async () => {
+  const untrained = groups.map((group) => ({
+    ...group,
+    completions: group.completions.map((each, i) => ({ ...each, trained: i !== 1 })),
+  }));
+  const weightless = groups.map((group) => ({
+    ...group,
+    completions: group.completions.map((each, i) => ({ ...each, advantage: i === 1 ? 0 : each.advantage })),
+  }));
+  const changes = { lossNormalisation: 'constant' } as const;
+  const one = await update(onPolicy, input(changes, { groups: untrained }), quiet);
+  const other = await update(onPolicy, input(changes, { groups: weightless }), quiet);
+  near(one.metrics.gradientNorm, other.metrics.gradientNorm, 1e-5 * other.metrics.gradientNorm, 'norm');
+  assert.ok(one.metrics.trainedTokens < other.metrics.trainedTokens);
+  assert.ok(one.metrics.processedTokens < other.metrics.processedTokens);
+});
+
+test('a gradient above the clip is scaled down to it', async () => {
+  const free = await update(onPolicy, input({ gradientClip: 1e9 }), quiet);
+  const gradientClip = free.metrics.gradientNorm / 4;
+  const clipped = await update(onPolicy, input({ gradientClip }), quiet);
+  near(clipped.metrics.gradientNorm, free.metrics.gradientNorm, 1e-9, 'the norm told is the one before');
+  for (const [name, moment] of free.optimizer.first)
+    moment.forEach((value, i) => near(clipped.optimizer.first.get(name)![i]!, value / 4, 1e-8, name));
+});
+
+test('a loss or gradient that is not finite is a typed failure that names the step', async () => {
+  const rewarded = (advantage: number): TrainGroup[] => [
+    {
+      ...groups[0]!,
+      completions: groups[0]!.completions.map((each) => ({ ...each, advantage })),
+    },
+  ];
+  const failsAt = (pattern: RegExp) => (error: unknown) =>
+    error instanceof TypedFailure && error.type === 'NonFiniteLoss' && pattern.test(error.message);
+  await assert.rejects(
+    update(onPolicy, input({}, { groups: rewarded(Infinity) }), quiet),
+    failsAt(/^the loss is NaN or infinite at optimizer step 1, micro-batch 0/),
+  );
+  // With B = 0 a huge A changes no log-prob, but the gradient of B overflows.
+  const huge = new Map(
+    [...adapter].map(([name, data]) => [name, data.map(() => (name.includes('lora_A') ? 1e36 : 0))]),
+  );
+  await assert.rejects(
+    update(onPolicy, input({}, { adapter: huge, groups: rewarded(1e9) }), quiet),
+    failsAt(/^the gradient of base_model\.model\.\S+lora_B\S+ is NaN or infinite at optimizer step 1/),
+  );
+});
