@@ -44,3 +44,18 @@ test('every path of the assumptions table is a path of the configuration', async
       assert.ok(key in config[section] || one === 'curriculum.prompts', one);
     }
 });
+
+test('values that cannot go together are named by path', async () => {
+  const config = await load('demo.json');
+  const problems = (changes: object) =>
+    RunConfig.safeParse({ ...config, ...changes }).error?.issues.map(
+      ({ path, message }) => `${path.join('.')}: ${message}`,
+    );
+  assert.deepEqual(problems({ sampling: { ...config.sampling, promptsPerGeneration: 193 } }), [
+    "sampling.promptsPerGeneration: 193 is more than domain.trainTasks 192; a generation's prompts are distinct",
+  ]);
+  const prompts = { improve: 'Better: {request}', diverge: '{request} {response}' };
+  assert.deepEqual(problems({ curriculum: { ...config.curriculum, prompts } }), [
+    'curriculum.prompts.improve: the template lacks {response}',
+  ]);
+});

@@ -147,6 +147,15 @@ export const RunConfig = z
         ['curriculum', 'minimumSize'],
         `${curriculum.minimumSize} is more than capacity ${curriculum.capacity}`,
       );
+    for (const [step, template] of Object.entries(curriculum.prompts ?? {}))
+      for (const placeholder of ['{request}', '{response}'])
+        if (!template.includes(placeholder))
+          wrong(['curriculum', 'prompts', step], `the template lacks ${placeholder}`);
+    if (config.sampling.promptsPerGeneration > config.domain.trainTasks)
+      wrong(
+        ['sampling', 'promptsPerGeneration'],
+        `${config.sampling.promptsPerGeneration} is more than domain.trainTasks ${config.domain.trainTasks}; a generation's prompts are distinct`,
+      );
     if (config.evaluation.tasks > config.domain.heldOutTasks)
       wrong(
         ['evaluation', 'tasks'],

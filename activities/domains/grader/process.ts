@@ -30,7 +30,7 @@ export type FromGrader =
 export type BatchEnd =
   | { kind: 'done' } // every item has its answer
   | { kind: 'hung' } // the next item took longer than allowed, the process was killed
-  | { kind: 'died'; opened: boolean; how: string } // the process ended by itself
+  | { kind: 'died'; opened: boolean; how: string } // the process ended, before or after it opened the domain
   | { kind: 'refused'; failure: TypedFailure }; // the configuration's domain cannot be opened
 
 /** One child process that grades. Killed processes are not restarted; start another. */
@@ -52,6 +52,7 @@ export interface Grader {
 
 /** Starting a process, loading its code and opening a domain are not the item's fault, so they have their own limit. */
 const startTimeoutMs = 60_000;
+const silent = `silent for ${startTimeoutMs / 1000} s`;
 
 /**
  * Starts a grader process whose domains come from the module's `openDomain`.
@@ -95,10 +96,10 @@ export async function startGrader(domainModule: URL): Promise<Grader> {
       const abort = () => void kill();
       try {
         return await new Promise<BatchEnd>((resolve) => {
-          const waitAtMost = (limitMs: number) => {
+          const waitAtMost = (limitMs: number, otherwise: BatchEnd) => {
             clearTimeout(deadline);
             deadline = setTimeout(() => {
-              resolve({ kind: 'hung' });
+              resolve(otherwise);
               void kill();
             }, limitMs);
           };
@@ -108,7 +109,7 @@ export async function startGrader(domainModule: URL): Promise<Grader> {
                 return;
               case 'opened':
                 opened = true;
-                return waitAtMost(timeoutMs);
+                return waitAtMost(timeoutMs, { kind: 'hung' });
               case 'refused':
                 return resolve({
                   kind: 'refused',
@@ -117,12 +118,12 @@ export async function startGrader(domainModule: URL): Promise<Grader> {
               case 'answer':
                 onAnswer(place++, message.answer);
                 if (place === batch.items.length) resolve({ kind: 'done' });
-                else waitAtMost(timeoutMs);
+                else waitAtMost(timeoutMs, { kind: 'hung' });
             }
           };
           void gone.then((how) => resolve({ kind: 'died', opened, how }));
           signal?.addEventListener('abort', abort);
-          waitAtMost(startTimeoutMs);
+          waitAtMost(startTimeoutMs, { kind: 'died', opened, how: silent });
           // A process that is gone cannot be written to; `gone` then ends the batch.
           child.send(batch, () => {});
         });
@@ -139,7 +140,7 @@ export async function startGrader(domainModule: URL): Promise<Grader> {
     new Promise<null>((resolve) => (onMessage = () => resolve(null))),
     gone,
     new Promise<string>((resolve) => {
-      deadline = setTimeout(() => resolve(`silent for ${startTimeoutMs / 1000} s`), startTimeoutMs);
+      deadline = setTimeout(() => resolve(silent), startTimeoutMs);
     }),
   ]);
   clearTimeout(deadline);
