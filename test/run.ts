@@ -31,10 +31,10 @@ interface Outcome {
   skipped: string[];
 }
 
-function runTests(files: string[]): Promise<Outcome> {
+function runTests(files: string[], signal: AbortSignal): Promise<Outcome> {
   const outcome: Outcome = { failed: false, skipped: [] };
   // Test processes get our own Node.js options, and with them tsx.
-  const tests = run({ files, concurrency: 1, timeout: fileTimeoutMs });
+  const tests = run({ files, concurrency: 1, timeout: fileTimeoutMs, signal });
   tests.on('test:fail', () => (outcome.failed = true));
   tests.on('test:pass', ({ name, file, skip }) => {
     const where = file === undefined ? '' : ` (${relative(dirname(root), file)})`;
@@ -51,11 +51,11 @@ async function main(): Promise<number> {
   if (files.length === 0) throw new InfraProblem(`No test file matches ${process.argv.slice(2).join(' ')}`);
   const { model } = await setUp((line) => console.error(`# ${line}`));
   process.env['REITERATE_MODEL'] = model;
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => void stopTestServices().finally(() => process.exit(130)));
-  await startTestServices();
+  const interruption = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interruption.abort());
   try {
-    const { failed, skipped } = await runTests(files);
+    await startTestServices();
+    const { failed, skipped } = await runTests(files, interruption.signal);
     console.log(`${files.length} test files, ${failed ? 'not all passed' : 'all passed'}`);
     for (const test of skipped) console.log(`skipped: ${test}`);
     return failed ? 1 : 0;

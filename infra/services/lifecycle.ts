@@ -134,7 +134,7 @@ async function choosePorts(service: Service, state: State, fresh: boolean, repor
 /** Stops a service if it runs, and remembers that it was stopped on purpose. */
 export async function stop(service: Service, folder: string, state: State, report: Report): Promise<void> {
   const record = state[service.name];
-  if (!record?.process) return;
+  if (!record?.process) return report(`${service.title}: was not running`);
   const how = await stopProcess(record.process, service.stopGraceMs);
   state[service.name] = { ...record, process: null };
   writeState(folder, state);

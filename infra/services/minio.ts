@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, S3Error } from 'minio';
+import { deadlineTransport } from '../../activities/artifacts/transport.ts';
 import { InfraProblem } from '../problem.ts';
 import { ensureMinio } from '../setup/minio.ts';
 import { loopback } from './ports.ts';
@@ -65,6 +66,7 @@ async function checked(ports: Ports, { accessKey, secretKey }: Credentials): Pro
     accessKey,
     secretKey,
     region: 'us-east-1',
+    transport: deadlineTransport(false),
   });
 }
 
