@@ -88,13 +88,19 @@ export function trend(
   ];
 }
 
-/** One measure by generation. */
+interface Measure {
+  title: string;
+  note: string;
+  size: keyof typeof sizes;
+  /** A d3 format of the axis, e.g. `.0%`. */
+  tickFormat?: string;
+  value: (point: GenerationPoint) => number | null;
+}
+
+/** One measure by generation; generations without a value are left out. */
 export function measure(
   points: GenerationPoint[],
-  title: string,
-  note: string,
-  size: keyof typeof sizes,
-  value: (point: GenerationPoint) => number | null,
+  { title, note, size, tickFormat = '~g', value }: Measure,
 ): Html {
   const data = points.flatMap((point): Datum[] => {
     const y = value(point);
@@ -106,7 +112,7 @@ export function measure(
     size,
     plot: {
       x: generationAxis(points),
-      y: { label: null, zero: true, grid: true, ticks: 4, nice: true },
+      y: { label: null, zero: true, grid: true, ticks: 4, nice: true, tickFormat },
       marks: [
         Plot.ruleY([0]),
         ...trend(data, colors, ({ x, y }) => `generation ${x}: ${Number(y.toPrecision(4))}`),

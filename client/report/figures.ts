@@ -79,17 +79,15 @@ export function qualityByStep({ points }: ReportedRun): Html {
 
 export function curriculumFigures({ points }: ReportedRun): Html[] {
   const depths = points.flatMap(({ generation, metrics }): Datum[] => [
-    { x: generation, y: metrics.bufferMaxDepth, series: 'bad' },
-    { x: generation, y: metrics.bufferMeanDepth, series: 'reward' },
+    { x: generation, y: metrics.bufferMaxDepth, series: 'deepest' },
+    { x: generation, y: metrics.bufferMeanDepth, series: 'mean' },
   ]);
+  const palette = { deepest: colors.bad, mean: colors.reward };
   return [
     figure({
       title: 'Depth of the task buffer',
-      note: 'How many times the answers that prompts start from were improved already.',
-      legend: [
-        { label: 'mean', color: colors.reward },
-        { label: 'deepest', color: colors.bad },
-      ],
+      note: 'Which answer to their task its instances ask for: 0 is the first, k the one after k improvements.',
+      legend: Object.entries(palette).map(([label, color]) => ({ label, color })),
       size: 'small',
       plot: {
         x: generationAxis(points),
@@ -98,69 +96,62 @@ export function curriculumFigures({ points }: ReportedRun): Html[] {
           Plot.ruleY([0]),
           ...trend(
             depths,
-            colors,
-            ({ x, y, series }) =>
-              `generation ${x}: ${series === 'bad' ? 'deepest' : 'mean'} ${Number(y.toFixed(2))}`,
+            palette,
+            ({ x, y, series }) => `generation ${x}: ${series} ${Number(y.toFixed(2))}`,
           ),
         ],
       },
     }),
-    measure(
-      points,
-      'Learnability of the task buffer',
-      'Mean variance S of the rewards of a group: 0 is all right or all wrong, 0.25 is a coin flip.',
-      'small',
-      ({ metrics }) => metrics.bufferMeanScore,
-    ),
-    measure(
-      points,
-      'Size of the task buffer',
-      'Scored instances that prompts can be drawn from.',
-      'small',
-      ({ metrics }) => metrics.bufferSize,
-    ),
+    measure(points, {
+      title: 'Learnability of the task buffer',
+      note: 'Mean variance S of the rewards of a group: 0 is all right or all wrong, 0.25 is a coin flip.',
+      size: 'small',
+      value: ({ metrics }) => metrics.bufferMeanScore,
+    }),
+    measure(points, {
+      title: 'Size of the task buffer',
+      note: 'Scored instances that prompts can be drawn from.',
+      size: 'small',
+      value: ({ metrics }) => metrics.bufferSize,
+    }),
   ];
 }
 
 export function updateFigures({ points, config }: ReportedRun): Html[] {
   const { gradientClip, klCoefficient } = config.training;
   return [
-    measure(
-      points,
-      'Gradient norm',
-      `Before clipping at ${gradientClip}.`,
-      'flat',
-      ({ metrics }) => metrics.update?.gradientNorm ?? null,
-    ),
-    measure(
-      points,
-      'Sampler/learner mismatch',
-      'Mean |Δ log-prob| per token between the engine that sampled and the one that trains; should stay tiny.',
-      'flat',
-      ({ metrics }) => metrics.update?.samplerMismatch ?? null,
-    ),
-    measure(
-      points,
-      'Uncertainty of the samples',
-      'Mean negative log-prob of the trained tokens, in nats; falling to 0 would be collapse.',
-      'flat',
-      ({ metrics }) => metrics.update?.negativeLogProb ?? null,
-    ),
+    measure(points, {
+      title: 'Gradient norm',
+      note: `Before clipping at ${gradientClip}.`,
+      size: 'flat',
+      value: ({ metrics }) => metrics.update?.gradientNorm ?? null,
+    }),
+    measure(points, {
+      title: 'Sampler/learner mismatch',
+      note: 'Mean |Δ log-prob| per token between the engine that sampled and the one that trains; should stay tiny.',
+      size: 'flat',
+      value: ({ metrics }) => metrics.update?.samplerMismatch ?? null,
+    }),
+    measure(points, {
+      title: 'Uncertainty of the samples',
+      note: 'Mean negative log-prob of the trained tokens, in nats; falling to 0 would be collapse.',
+      size: 'flat',
+      value: ({ metrics }) => metrics.update?.negativeLogProb ?? null,
+    }),
     klCoefficient > 0
-      ? measure(
-          points,
-          'KL to the reference policy',
-          'k3 estimate per token.',
-          'flat',
-          ({ metrics }) => metrics.update?.kl ?? null,
-        )
-      : measure(
-          points,
-          'Clipped ratios',
-          'Share of tokens whose policy ratio was clipped.',
-          'flat',
-          ({ metrics }) => metrics.update?.clipFraction ?? null,
-        ),
+      ? measure(points, {
+          title: 'KL to the reference policy',
+          note: 'k3 estimate per token.',
+          size: 'flat',
+          value: ({ metrics }) => metrics.update?.kl ?? null,
+        })
+      : measure(points, {
+          title: 'Clipped ratios',
+          note: 'Share of tokens whose policy ratio was clipped. No KL: this run has no reference policy.',
+          size: 'flat',
+          tickFormat: '.1~%',
+          value: ({ metrics }) => metrics.update?.clipFraction ?? null,
+        }),
   ];
 }
 
@@ -186,13 +177,13 @@ export function signalFigure({ points }: ReportedRun): Html {
 
 export function truncatedFigure({ points, config }: ReportedRun): Html {
   const { maxNewTokens, rolloutsPerPrompt } = config.sampling;
-  return measure(
-    points,
-    'Answers cut off',
-    `Share of rollouts that reached ${maxNewTokens} tokens before they ended.`,
-    'normal',
-    ({ metrics, conservation }) => metrics.truncated / (conservation.drawn * rolloutsPerPrompt),
-  );
+  return measure(points, {
+    title: 'Answers cut off',
+    note: `Share of rollouts that reached ${maxNewTokens} tokens before they ended.`,
+    size: 'normal',
+    tickFormat: '.1~%',
+    value: ({ metrics, conservation }) => metrics.truncated / (conservation.drawn * rolloutsPerPrompt),
+  });
 }
 
 export function secondsFigure({ points }: ReportedRun): Html {

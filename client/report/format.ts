@@ -34,6 +34,12 @@ export function instant(iso: string): string {
   return `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`;
 }
 
+/** `2026-01-31 12:34 to 13:05 UTC`, the second date left out when it is the first. */
+export function period(from: string, to: string): string {
+  const sameDay = from.slice(0, 10) === to.slice(0, 10);
+  return `${from.slice(0, 10)} ${from.slice(11, 16)} to ${sameDay ? '' : `${to.slice(0, 10)} `}${to.slice(11, 16)} UTC`;
+}
+
 /** First 12 of a hash: enough to tell artifacts apart by eye. */
 export function short(hash: string): string {
   return hash.slice(0, 12);

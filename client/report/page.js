@@ -174,7 +174,7 @@ function state() {
 
 function show() {
   const chosen = state();
-  for (const field of form.elements) if (field.name) field.value = chosen[field.name] ?? '';
+  for (const field of form.querySelectorAll('[name]')) field.value = chosen[field.getAttribute('name')] ?? '';
   const heldOut = chosen.from === 'heldOut' || groups.length === 0;
   shown = heldOut
     ? walks

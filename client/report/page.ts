@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { EvaluationSummary } from '../../activities/artifacts/evaluation.ts';
 import * as figures from './figures.ts';
 import * as heldOutFigures from './heldOut.ts';
-import { instant, whole } from './format.ts';
+import { period, whole } from './format.ts';
 import type { Histories } from './histories.ts';
 import { embed, Html, html } from './html.ts';
 import { keyNumbers } from './numbers.ts';
@@ -65,7 +65,7 @@ function header({ runKey, config, chain }: ReportedRun): Html {
     ['domain', config.domain.name],
     ['seed', String(config.seed)],
     ['generations', `${content.generation} of ${config.generations}`],
-    ['committed', `${instant(first.observed.committedAt)} to ${instant(observed.committedAt)}`],
+    ['committed', period(first.observed.committedAt, observed.committedAt)],
     ['machine', `${observed.host}, ${observed.processor}`],
     ['configuration', hash(content.configHash)],
     ['head', hash(head.hash)],

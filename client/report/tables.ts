@@ -24,8 +24,7 @@ export function depthTable(evaluations: EvaluationSummary[]): Html {
           ${shown.map(
             () =>
               html`<th>accuracy</th>
-                <th>corrected</th>
-                <th>broken</th>`,
+                <th>corrected, broken</th>`,
           )}
         </tr>
       </thead>
@@ -38,10 +37,14 @@ export function depthTable(evaluations: EvaluationSummary[]): Html {
                 const depth = depths[k];
                 return depth
                   ? html`<td>${percent(depth.accuracy)}</td>
-                      <td>${k === 0 ? '' : depth.corrected}</td>
-                      <td>${k === 0 ? '' : depth.broken}</td>`
+                      <td>
+                        ${
+                          k > 0 &&
+                          html`<span class="good">+${depth.corrected}</span>
+                            <span class="bad">−${depth.broken}</span>`
+                        }
+                      </td>`
                   : html`<td></td>
-                      <td></td>
                       <td></td>`;
               })}
             </tr>`,
