@@ -10,10 +10,10 @@ import {
   startRun,
   startWorkerProcess,
   untilUnderWay,
-  type Harness,
 } from './harness.ts';
 
-let harness: Harness;
+// At the top level, so that services started for this file alone live until its end.
+const harness = await connectHarness();
 let worker: ChildProcess;
 let undisturbed: string[];
 
@@ -24,7 +24,6 @@ async function hashesOf(runKey: string): Promise<string[]> {
 }
 
 before(async () => {
-  harness = await connectHarness();
   worker = await startWorkerProcess();
   const handle = await startRun(harness.client, `undisturbed-${process.pid}`, config);
   undisturbed = await hashesOf((await handle.result()).runKey);
