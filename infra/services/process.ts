@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { open, readFile, rename } from 'node:fs/promises';
+import { open, readdir, readFile, rename } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InfraProblem } from '../problem.ts';
 import { run } from '../setup/command.ts';
@@ -84,7 +84,8 @@ async function startOf(pid: number): Promise<string | null> {
   if (text === null) return null;
   // proc(5): after the command in parentheses, field 3 is the state and field 22 the start in ticks since boot.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  if (fields[0] === 'Z') return null; // Dead, but nobody has asked how it ended.
+  // Dead, but nobody has asked how it ended. While other threads are still ending, it still holds its ports.
+  if (fields[0] === 'Z' && (await readdir(`/proc/${pid}/task`).catch(() => [])).length <= 1) return null;
   const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
   return `${boot.trim()}/${fields[19]}`;
 }
