@@ -1,6 +1,6 @@
 import { stream } from '../../activities/random.ts';
-import { linears } from '../../activities/policy/model/llama.ts';
-import { adapterTensors, type LoraShape } from '../../activities/policy/model/lora.ts';
+import { adapterShapes, loraName, modules } from '../../activities/policy/weights/adapter.ts';
+import type { LoraShape, Target } from '../../activities/policy/weights/adapter.ts';
 import type { Checkpoint, ModelConfig, Tensor } from '../../activities/policy/weights/checkpoint.ts';
 
 /** A Llama of two layers in which no two sizes are equal, so that a mixed-up axis cannot pass. */
@@ -18,6 +18,8 @@ export const tinyConfig: ModelConfig = {
   contextLength: 128,
   tiedHead: true,
 };
+
+export const allTargets: readonly Target[] = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'];
 
 /** Numbers around `mean`, uniform with the given standard deviation, the same for the same identity. */
 export function randomArray(identity: string, count: number, deviation: number, mean = 0): Float32Array {
@@ -39,14 +41,18 @@ export function tinyCheckpoint(changes: Partial<ModelConfig> = {}): Checkpoint {
         mean,
       ),
     });
+  const shapes = adapterShapes(config, { rank: 1, alpha: 1, targets: allTargets });
   put('model.embed_tokens.weight', [config.vocabulary, config.hidden], 0.5);
   put('model.norm.weight', [config.hidden], 0.2, 1);
   if (!config.tiedHead) put('lm_head.weight', [config.vocabulary, config.hidden], 0.5);
   for (let layer = 0; layer < config.layers; layer++) {
     put(`model.layers.${layer}.input_layernorm.weight`, [config.hidden], 0.2, 1);
     put(`model.layers.${layer}.post_attention_layernorm.weight`, [config.hidden], 0.2, 1);
-    for (const { module, outputs, inputs } of linears(config, layer))
-      put(`${module}.weight`, [outputs, inputs], 1 / Math.sqrt(inputs));
+    for (const target of allTargets) {
+      const [outputs] = shapes.get(loraName(layer, target, 'B'))!;
+      const [, inputs] = shapes.get(loraName(layer, target, 'A'))!;
+      put(`model.layers.${layer}.${modules[target]}.weight`, [outputs, inputs], 1 / Math.sqrt(inputs));
+    }
   }
   return {
     config,
@@ -64,7 +70,7 @@ export function tinyCheckpoint(changes: Partial<ModelConfig> = {}): Checkpoint {
 /** An adapter with both A and B random (a fresh one has B = 0, which would hide the gradient of A). */
 export function randomAdapter(config: ModelConfig, lora: LoraShape, seed = 'adapter', deviation = 0.1) {
   return Object.fromEntries(
-    adapterTensors(config, lora).map(({ name, shape: [rows, columns] }) => [
+    [...adapterShapes(config, lora)].map(([name, [rows, columns]]) => [
       name,
       randomArray(`${seed}:${name}`, rows * columns, deviation),
     ]),

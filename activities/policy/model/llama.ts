@@ -1,41 +1,15 @@
 import type { Value } from '../graph/graph.ts';
 import { add, gatherRows, rmsNorm, rotary, swiglu } from '../graph/ops/index.ts';
+import { modules, type Target } from '../weights/adapter.ts';
 import type { ModelConfig } from '../weights/checkpoint.ts';
-import type { LoraTarget } from './lora.ts';
 
-/** A linear map of one layer: the name of its module and what an adapter calls it. */
-export interface Linear {
-  target: LoraTarget;
-  module: string;
-  outputs: number;
-  inputs: number;
-}
-
-/** The linears of a layer, in the order of Hugging Face's Llama. */
-export function linears(config: ModelConfig, layer: number): Linear[] {
-  const { hidden, intermediate, heads, keyValueHeads, headDim } = config;
-  const linear = (target: LoraTarget, path: string, outputs: number, inputs: number): Linear => ({
-    target,
-    module: `model.layers.${layer}.${path}_proj`,
-    outputs,
-    inputs,
-  });
-  return [
-    linear('q', 'self_attn.q', heads * headDim, hidden),
-    linear('k', 'self_attn.k', keyValueHeads * headDim, hidden),
-    linear('v', 'self_attn.v', keyValueHeads * headDim, hidden),
-    linear('o', 'self_attn.o', hidden, heads * headDim),
-    linear('gate', 'mlp.gate', intermediate, hidden),
-    linear('up', 'mlp.up', intermediate, hidden),
-    linear('down', 'mlp.down', hidden, intermediate),
-  ];
-}
+const embedding = 'model.embed_tokens.weight';
 
 /** How the model gets at its tensors in a graph: packed or fed weights, with or without an adapter. */
 export interface Parameters {
   weight(name: string): Value;
-  /** A linear of the model, its adapter included. */
-  apply(linear: Linear, x: Value): Value;
+  /** A linear of a layer applied to x [T, in], its adapter included. */
+  linear(layer: number, target: Target, x: Value): Value;
 }
 
 /**
@@ -59,28 +33,34 @@ export function llama(
   const tables = { cosine: weight(rotaryNames.cosine), sine: weight(rotaryNames.sine) };
   const norm = (x: Value, name: string) => rmsNorm(x, weight(name), config.normEpsilon);
 
-  let x = gatherRows(weight('model.embed_tokens.weight'), tokenIds);
+  let x = gatherRows(weight(embedding), tokenIds);
   for (let layer = 0; layer < config.layers; layer++) {
-    const [q, k, v, o, gate, up, down] = linears(config, layer).map(
-      (linear) => (input: Value) => parameters.apply(linear, input),
-    ) as [Apply, Apply, Apply, Apply, Apply, Apply, Apply];
+    const linear = (target: Target, input: Value) => parameters.linear(layer, target, input);
 
     const a = norm(x, `model.layers.${layer}.input_layernorm.weight`);
-    const attended = attend(layer, rotary(q(a), positions, tables), rotary(k(a), positions, tables), v(a));
-    x = add(x, o(attended));
+    const [q, k] = [rotary(linear('q', a), positions, tables), rotary(linear('k', a), positions, tables)];
+    x = add(x, linear('o', attend(layer, q, k, linear('v', a))));
 
     const m = norm(x, `model.layers.${layer}.post_attention_layernorm.weight`);
-    x = add(x, down(swiglu(gate(m), up(m))));
+    x = add(x, linear('down', swiglu(linear('gate', m), linear('up', m))));
   }
   return x;
 }
 
-type Apply = (input: Value) => Value;
-
 /** What turns hidden states into logits: the final norm, and the output table [vocab, hidden]. */
-export function llamaHead(config: ModelConfig, parameters: Parameters) {
+export function llamaHead(config: ModelConfig, { weight }: Parameters) {
   return {
-    norm: (x: Value) => rmsNorm(x, parameters.weight('model.norm.weight'), config.normEpsilon),
-    table: () => parameters.weight(config.tiedHead ? 'model.embed_tokens.weight' : 'lm_head.weight'),
+    norm: (x: Value) => rmsNorm(x, weight('model.norm.weight'), config.normEpsilon),
+    table: weight(config.tiedHead ? embedding : 'lm_head.weight'),
   };
+}
+
+/** Every tensor the model has, by Hugging Face name. */
+export function llamaTensors(config: ModelConfig): string[] {
+  const layers = Array.from({ length: config.layers }, (_, layer) => [
+    `model.layers.${layer}.input_layernorm.weight`,
+    `model.layers.${layer}.post_attention_layernorm.weight`,
+    ...Object.values(modules).map((module) => `model.layers.${layer}.${module}.weight`),
+  ]);
+  return [embedding, 'model.norm.weight', ...(config.tiedHead ? [] : ['lm_head.weight']), ...layers.flat()];
 }

@@ -11,13 +11,11 @@ import {
   targetLogProb,
 } from '../graph/ops/index.ts';
 import { Program, type ProgramOptions } from '../graph/program.ts';
+import { adapterShapes, loraName, modules, type LoraShape } from '../weights/adapter.ts';
 import type { Checkpoint, ModelConfig, Tensor } from '../weights/checkpoint.ts';
 import { cached, causal, sharedPrompt } from './attend.ts';
-import { linears, llama, llamaHead, rotaryNames, type Attend, type Parameters } from './llama.ts';
-import { adapterNames, adapterTensors, type LoraShape } from './lora.ts';
+import { llama, llamaHead, llamaTensors, rotaryNames, type Attend, type Parameters } from './llama.ts';
 import { grpo } from './objective.ts';
-
-export { adapterTensors } from './lora.ts';
 
 /** The base model's tensors by Hugging Face name, made once and shared without copies by all programs. */
 export interface ModelWeights {
@@ -28,14 +26,7 @@ export interface ModelWeights {
 /** Reads all tensors of a checkpoint, and adds the rotation tables. */
 export function arrangeWeights(checkpoint: Checkpoint): ModelWeights {
   const { config } = checkpoint;
-  const names = ['model.embed_tokens.weight', 'model.norm.weight'];
-  if (!config.tiedHead) names.push('lm_head.weight');
-  for (let layer = 0; layer < config.layers; layer++) {
-    const prefix = `model.layers.${layer}`;
-    names.push(`${prefix}.input_layernorm.weight`, `${prefix}.post_attention_layernorm.weight`);
-    names.push(...linears(config, layer).map(({ module }) => `${module}.weight`));
-  }
-  const tensors = Object.fromEntries(names.map((name) => [name, checkpoint.tensor(name)]));
+  const tensors = Object.fromEntries(llamaTensors(config).map((name) => [name, checkpoint.tensor(name)]));
   return { config, tensors: { ...tensors, ...rotaryTables(config) } };
 }
 
@@ -56,7 +47,7 @@ interface Draft {
   graph: Graph;
   config: ModelConfig;
   parameters: Parameters;
-  /** Adapter inputs in the order of `adapterTensors`. */
+  /** Adapter inputs in the order of `adapterShapes`. */
   adapter: Value[];
   compile(options: ProgramOptions): Promise<Program>;
 }
@@ -82,17 +73,16 @@ function draft(
     return value;
   };
   const adapter = new Map(
-    (lora ? adapterTensors(config, lora) : []).map(({ name, shape }) => [
+    [...(lora ? adapterShapes(config, lora) : [])].map(([name, shape]) => [
       name,
       graph.input(name, 'float32', shape, options.trainAdapter),
     ]),
   );
   const parameters: Parameters = {
     weight,
-    apply: ({ module }, x) => {
-      const names = adapterNames(module);
-      const [a, b] = [adapter.get(names.a), adapter.get(names.b)];
-      const base = weight(`${module}.weight`);
+    linear: (layer, target, x) => {
+      const [a, b] = [adapter.get(loraName(layer, target, 'A')), adapter.get(loraName(layer, target, 'B'))];
+      const base = weight(`model.layers.${layer}.${modules[target]}.weight`);
       return lora && a && b ? loraLinear(x, base, { a, b, scale: lora.alpha / lora.rank }) : linear(x, base);
     },
   };
@@ -145,7 +135,7 @@ export function prefillProgram(
   );
   const last = gatherRows(hidden, graph.input('lastRows', 'int64', [N]));
   const { norm, table } = llamaHead(config, parameters);
-  const logits = linear(norm(last), table());
+  const logits = linear(norm(last), table);
   graph.output('logits', logits);
   const temperature = graph.input('temperature', 'float32', [N, 1]);
   graph.output('probabilities', softmax(divide(logits, temperature)));
@@ -203,7 +193,7 @@ export function decodeProgram(
   );
   const { norm, table } = llamaHead(config, parameters);
   const temperature = graph.input('temperature', 'float32', [rollouts, 1]);
-  graph.output('probabilities', softmax(divide(linear(norm(hidden), table()), temperature)));
+  graph.output('probabilities', softmax(divide(linear(norm(hidden), table), temperature)));
   return compile(options);
 }
 
@@ -218,7 +208,7 @@ function scoredLogProbs({ graph, config, parameters }: Draft, attend: Attend, to
   );
   const rows = gatherRows(hidden, graph.input('scoredRows', 'int64', [R]));
   const { norm, table } = llamaHead(config, parameters);
-  return targetLogProb(norm(rows), table(), graph.input('targets', 'int64', [R]));
+  return targetLogProb(norm(rows), table, graph.input('targets', 'int64', [R]));
 }
 
 /** The same for prompts with their completions. */

@@ -10,7 +10,7 @@ export interface LoraShape {
   alpha: number;
   targets: readonly ('q' | 'k' | 'v' | 'o' | 'gate' | 'up' | 'down')[];
 }
-type Target = LoraShape['targets'][number];
+export type Target = LoraShape['targets'][number];
 
 /** A LoRA adapter; tensors are named as PEFT saves them (see `loraName`). */
 export interface Adapter {
@@ -18,7 +18,8 @@ export interface Adapter {
   tensors: Map<string, Tensor>;
 }
 
-const modules: Record<Target, string> = {
+/** Where a layer has them. */
+export const modules: Record<Target, string> = {
   q: 'self_attn.q_proj',
   k: 'self_attn.k_proj',
   v: 'self_attn.v_proj',

@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { layoutPrompts, layoutTexts, type Group } from '../../../activities/policy/model/layout.ts';
+import {
+  arrangeWeights,
+  prefillProgram,
+  textLogProbProgram,
+} from '../../../activities/policy/model/programs.ts';
+import { openCheckpoint } from '../../../activities/policy/weights/checkpoint.ts';
+import { fixtureAdapter } from '../fixtureAdapter.ts';
+import { modelPath } from '../model.ts';
+import { byTraining, cosine, largestDifference, type Objective, type Policy } from './paths.ts';
+
+// What the fixtures hold and how they were made: test/fixtures/policy/README.md.
+
+interface GoldenCompletion {
+  tokenIds: number[];
+  advantage: number;
+  weight: number;
+  logProbs: number[];
+  oldLogProbs?: number[];
+  referenceLogProbs?: number[];
+}
+interface GoldenGroup {
+  promptIds: number[];
+  completions: GoldenCompletion[];
+}
+interface GoldenPosition {
+  position: number;
+  argmax: number;
+  topIds: number[];
+  topLogits: number[];
+  sampleLogits: number[];
+}
+interface GoldenLogits {
+  sampleIds: number[];
+  prompts: { promptIds: number[]; positions: GoldenPosition[]; greedy: number[] }[];
+  text: { ids: number[]; logProbs: number[] };
+}
+interface GoldenLora {
+  rank: number;
+  alpha: number;
+  groups: GoldenGroup[];
+  loss: number;
+  gradients: Record<string, { norm: number; entries: number[]; whole?: string }>;
+}
+interface GoldenTiny {
+  rank: number;
+  alpha: number;
+  clipRatio: number;
+  klCoefficient: number;
+  groups: GoldenGroup[];
+  loss: number;
+  clipFraction: number;
+  kl: number;
+  logits: { ids: number[]; base: string; adapted: string };
+  gradients: Record<string, string>;
+}
+
+const fixture = (name: string) => new URL(`../../fixtures/policy/${name}`, import.meta.url);
+const golden = async <T>(name: string) => JSON.parse(await readFile(fixture(name), 'utf8')) as T;
+const bytes = (packed: string) => new Uint8Array(Buffer.from(packed, 'base64')).buffer;
+
+async function policyOf(path: string, { rank, alpha }: { rank: number; alpha: number }): Promise<Policy> {
+  const weights = arrangeWeights(await openCheckpoint(path));
+  const { lora, tensors } = fixtureAdapter(weights.config, rank, alpha);
+  const adapter = Object.fromEntries([...tensors].map(([name, { data }]) => [name, data]));
+  return { weights, lora, adapter, threads: 2 };
+}
+
+const groupsOf = (groups: GoldenGroup[]): Group[] =>
+  groups.map(({ promptIds, completions }) => ({
+    promptIds,
+    completions: completions.map(({ tokenIds }) => tokenIds),
+  }));
+
+const completionsOf = (groups: GoldenGroup[]) => groups.flatMap(({ completions }) => completions);
+/** One number of a completion for each of its tokens. */
+const perToken = (groups: GoldenGroup[], of: (completion: GoldenCompletion) => number) =>
+  completionsOf(groups).flatMap((completion) => completion.tokenIds.map(() => of(completion)));
+
+test('logits of the real model equal those of transformers', async () => {
+  const { sampleIds, prompts, text } = await golden<GoldenLogits>('logits.json');
+  const weights = arrangeWeights(await openCheckpoint(await modelPath()));
+  const vocabulary = weights.config.vocabulary;
+  const prefill = await prefillProgram(weights, null, { threads: 2 });
+  for (const { promptIds, positions, greedy } of prompts) {
+    // One row for each position asked for, and one that ends in the greedy continuation's last step.
+    const prefixes = positions.map(({ position }) => promptIds.slice(0, position + 1));
+    const layout = layoutPrompts([...prefixes, [...promptIds, ...greedy.slice(0, -1)]]);
+    const temperature = new Float32Array(prefixes.length + 1).fill(1);
+    const { logits } = await prefill.run(layout.symbols, { ...layout.feeds, temperature });
+    const rowOf = (row: number) => logits!.subarray(row * vocabulary, (row + 1) * vocabulary);
+    positions.forEach((expected, row) => {
+      const found = rowOf(row);
+      const at = (ids: number[]) => ids.map((id) => found[id]!);
+      const distance = Math.max(
+        largestDifference(at(expected.topIds), expected.topLogits),
+        largestDifference(at(sampleIds), expected.sampleLogits),
+      );
+      assert.ok(distance <= 2e-3, `position ${expected.position}: logits differ by ${distance}`);
+      assert.equal(found.indexOf(Math.max(...found)), expected.argmax);
+    });
+    const last = rowOf(positions.length);
+    assert.equal(last.indexOf(Math.max(...last)), greedy.at(-1));
+  }
+  await prefill.release();
+
+  const reading = await textLogProbProgram(weights, null, { threads: 2 });
+  const layout = layoutTexts([text.ids]);
+  const { logProbs } = await reading.run(layout.symbols, layout.feeds);
+  await reading.release();
+  assert.ok(largestDifference(logProbs!, text.logProbs) <= 2e-3);
+});
+
+test('adapter gradients of the real model equal those of PyTorch and PEFT in double precision', async () => {
+  const expected = await golden<GoldenLora>('lora.json');
+  const policy = await policyOf(await modelPath(), expected);
+  const count = completionsOf(expected.groups).reduce((total, { tokenIds }) => total + tokenIds.length, 0);
+  const results = await byTraining(policy, groupsOf(expected.groups), {
+    // Far from any clipping, and ρ = 1: the gradient is that of −Σ weight · advantage · log-prob.
+    advantages: perToken(expected.groups, ({ advantage }) => advantage),
+    tokenWeights: perToken(expected.groups, ({ weight }) => weight),
+    oldLogProbs: new Float32Array(count),
+    referenceLogProbs: new Float32Array(count),
+    clipRange: 0.2,
+    klCoefficient: 0,
+    onPolicy: true,
+  });
+  const logProbs = completionsOf(expected.groups).flatMap((completion) => completion.logProbs);
+  assert.ok(largestDifference(results['logProbs']!, logProbs) <= 1e-3);
+  for (const [name, { norm, entries, whole }] of Object.entries(expected.gradients)) {
+    const gradient = results[`gradient.${name}`]!;
+    const ratio = Math.hypot(...gradient) / norm;
+    assert.ok(Math.abs(ratio - 1) <= 1e-3, `${name}: norm is ${ratio} of the expected`);
+    const stride = Math.floor(gradient.length / entries.length);
+    const sampled = entries.map((_, i) => gradient[i * stride]!);
+    assert.ok(
+      cosine(sampled, entries) >= 0.99999,
+      `${name}: cosine ${cosine(sampled, entries)} of its samples`,
+    );
+    if (whole) {
+      const all = new Float32Array(bytes(whole));
+      assert.equal(all.length, gradient.length);
+      assert.ok(cosine(gradient, all) >= 0.99999, `${name}: cosine ${cosine(gradient, all)}`);
+    }
+  }
+});
+
+test('the clipped objective of a tiny model and all its gradients equal those of PyTorch', async () => {
+  const expected = await golden<GoldenTiny>('tiny.json');
+  const policy = await policyOf(fixture('tiny.gguf').pathname, expected);
+  const completions = completionsOf(expected.groups);
+  const objective: Objective = {
+    advantages: perToken(expected.groups, ({ advantage }) => advantage),
+    tokenWeights: perToken(expected.groups, ({ weight }) => weight),
+    oldLogProbs: completions.flatMap(({ oldLogProbs }) => oldLogProbs!),
+    referenceLogProbs: completions.flatMap(({ referenceLogProbs }) => referenceLogProbs!),
+    clipRange: expected.clipRatio,
+    klCoefficient: expected.klCoefficient,
+    onPolicy: false,
+  };
+  const results = await byTraining(policy, groupsOf(expected.groups), objective);
+  const mean = (values: Float32Array) => values.reduce((a, b) => a + b, 0) / values.length;
+  assert.ok(
+    largestDifference(
+      results['logProbs']!,
+      completions.flatMap(({ logProbs }) => logProbs),
+    ) < 1e-4,
+  );
+  assert.ok(Math.abs(results['loss']![0]! - expected.loss) < 1e-5);
+  assert.ok(Math.abs(mean(results['kl']!) - expected.kl) < 1e-5);
+  assert.ok(Math.abs(mean(results['clipped']!) - expected.clipFraction) < 1e-6);
+  assert.deepEqual(Object.keys(expected.gradients).sort(), Object.keys(policy.adapter).sort());
+  for (const [name, packed] of Object.entries(expected.gradients)) {
+    const gradient = results[`gradient.${name}`]!;
+    const reference = new Float64Array(bytes(packed));
+    assert.ok(cosine(gradient, reference) >= 0.999999, `${name}: cosine ${cosine(gradient, reference)}`);
+    const ratio = Math.hypot(...gradient) / Math.hypot(...reference);
+    assert.ok(Math.abs(ratio - 1) <= 1e-4, `${name}: norm is ${ratio} of the expected`);
+  }
+});
+
+test('logits of a tiny model with and without an adapter equal those of PEFT at every position', async () => {
+  const expected = await golden<GoldenTiny>('tiny.json');
+  const policy = await policyOf(fixture('tiny.gguf').pathname, expected);
+  const { ids, base, adapted } = expected.logits;
+  const layout = layoutPrompts(ids.map((_, i) => ids.slice(0, i + 1)));
+  const temperature = new Float32Array(ids.length).fill(1);
+  for (const [packed, lora, adapter] of [
+    [base, null, {}],
+    [adapted, policy.lora, policy.adapter],
+  ] as const) {
+    const prefill = await prefillProgram(policy.weights, lora, { threads: 2 });
+    const { logits } = await prefill.run(layout.symbols, { ...layout.feeds, ...adapter, temperature });
+    await prefill.release();
+    assert.ok(largestDifference(logits!, new Float32Array(bytes(packed))) < 1e-4);
+  }
+});

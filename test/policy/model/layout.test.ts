@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  layoutGroups,
+  layoutPrompts,
+  layoutTexts,
+  maskedScore,
+} from '../../../activities/policy/model/layout.ts';
+
+const numbers = (array: Float32Array | BigInt64Array | undefined) => Array.from(array!, Number);
+const X = Math.fround(maskedScore);
+
+test('prompts are padded on the right and point to their last token', () => {
+  const layout = layoutPrompts([[5, 6, 7], [8]]);
+  assert.deepEqual(layout.symbols, { N: 2, P: 3 });
+  assert.deepEqual(numbers(layout.feeds['tokenIds']), [5, 6, 7, 8, 0, 0]);
+  assert.deepEqual(numbers(layout.feeds['positions']), [0, 1, 2, 0, 0, 0]);
+  assert.deepEqual(numbers(layout.feeds['lastRows']), [2, 3]);
+  assert.deepEqual(numbers(layout.promptMask), [0, 0, 0, 0, X, X]);
+});
+
+test('groups of different sizes share one padded layout', () => {
+  const layout = layoutGroups([
+    { promptIds: [1, 2], completions: [[11, 12], [13]] },
+    { promptIds: [3, 4, 5], completions: [[14]] },
+  ]);
+  assert.deepEqual(layout.symbols, { N: 2, P: 3, G: 2, C: 2, R: 4 });
+  assert.equal(layout.tokens, 14);
+  assert.deepEqual(numbers(layout.feeds['tokenIds']), [1, 2, 0, 3, 4, 5, 11, 12, 13, 0, 14, 0, 0, 0]);
+  // A completion goes on where its own prompt ends, not where the padding does.
+  assert.deepEqual(numbers(layout.feeds['positions']), [0, 1, 0, 0, 1, 2, 2, 3, 2, 0, 3, 0, 0, 0]);
+  // Token 11 is predicted by the last prompt token (row 1), 12 by 11 (row 6), and so on.
+  assert.deepEqual(numbers(layout.feeds['scoredRows']), [1, 6, 1, 5]);
+  assert.deepEqual(numbers(layout.feeds['targets']), [11, 12, 13, 14]);
+  assert.deepEqual(numbers(layout.feeds['promptMask']), [0, 0, X, 0, 0, 0]);
+  assert.deepEqual(layout.rowsOf(0, 0), { start: 0, end: 2 });
+  assert.deepEqual(layout.rowsOf(0, 1), { start: 2, end: 3 });
+  assert.deepEqual(layout.rowsOf(1, 0), { start: 3, end: 4 });
+  assert.throws(() => layout.rowsOf(1, 1), /no completion 1 in group 1/);
+});
+
+test('an empty completion has no rows, and a layout without any keeps one padding row', () => {
+  const layout = layoutGroups([{ promptIds: [1], completions: [[]] }]);
+  assert.deepEqual(layout.symbols, { N: 1, P: 1, G: 1, C: 1, R: 1 });
+  assert.deepEqual(layout.rowsOf(0, 0), { start: 0, end: 0 });
+  assert.equal(layout.rows, 1);
+});
+
+test('texts score every token but the first', () => {
+  const layout = layoutTexts([[1, 2, 3], [4], [5, 6]]);
+  assert.deepEqual(layout.symbols, { N: 3, S: 3, R: 3 });
+  assert.deepEqual(numbers(layout.feeds['scoredRows']), [0, 1, 6]);
+  assert.deepEqual(numbers(layout.feeds['targets']), [2, 3, 6]);
+  assert.deepEqual(layout.rowsOf(0), { start: 0, end: 2 });
+  assert.deepEqual(layout.rowsOf(1), { start: 2, end: 2 });
+  assert.deepEqual(layout.rowsOf(2), { start: 2, end: 3 });
+});
+
+test('what cannot be laid out is refused by name', () => {
+  assert.throws(() => layoutPrompts([]), /at least one prompt/);
+  assert.throws(() => layoutPrompts([[1], []]), /prompt 1 is empty/);
+  assert.throws(() => layoutGroups([{ promptIds: [], completions: [[1]] }]), /prompt 0 is empty/);
+  assert.throws(() => layoutTexts([]), /at least one sequence/);
+});

@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { layoutGroups, type Group } from '../../../activities/policy/model/layout.ts';
+import { arrangeWeights, logProbProgram } from '../../../activities/policy/model/programs.ts';
+import { openCheckpoint } from '../../../activities/policy/weights/checkpoint.ts';
+import { stream } from '../../../activities/random.ts';
+import { modelPath } from '../model.ts';
+import { allTargets, randomAdapter, randomArray, tinyCheckpoint } from '../tinyCheckpoint.ts';
+import {
+  byReading,
+  bySampling,
+  byScoring,
+  byTraining,
+  largestDifference,
+  type Objective,
+  type Policy,
+} from './paths.ts';
+
+const lora = { rank: 3, alpha: 6, targets: allTargets };
+
+function tinyPolicy(tiedHead: boolean): Policy {
+  const weights = arrangeWeights(tinyCheckpoint({ tiedHead }));
+  return { weights, lora, adapter: randomAdapter(weights.config, lora), threads: 2 };
+}
+
+/** Two or three completions of unequal length for prompts of unequal length, below the given vocabulary. */
+function groupsBelow(vocabulary: number): Group[] {
+  const draw = stream(['groups', vocabulary]);
+  const tokens = (count: number) => Array.from({ length: count }, () => Math.floor(draw() * vocabulary));
+  return [
+    { promptIds: tokens(5), completions: [tokens(3), tokens(1), tokens(4)] },
+    { promptIds: tokens(2), completions: [tokens(4), tokens(2)] },
+    { promptIds: tokens(9), completions: [tokens(2), tokens(4), tokens(3)] },
+  ];
+}
+
+/** An objective in which ratios are clipped on both sides and the reference differs. */
+function objectiveFor(logProbs: readonly number[]): Objective {
+  const count = logProbs.length;
+  const reference = randomArray('reference', count, 0.3);
+  // Ratios of e^−½, 1 and e^½: below, inside and above the clip range, none near its edges.
+  const old = [0.5, 0, -0.5];
+  return {
+    advantages: randomArray('advantages', count, 1),
+    tokenWeights: randomArray('tokenWeights', count, 0.01, 0.04),
+    oldLogProbs: logProbs.map((logProb, i) => logProb + old[i % 3]!),
+    referenceLogProbs: logProbs.map((logProb, i) => logProb + reference[i]!),
+    clipRange: 0.2,
+    klCoefficient: 0.3,
+    onPolicy: false,
+  };
+}
+
+for (const tiedHead of [true, false])
+  test(`sampling, scoring, reading and training are one model (${tiedHead ? 'tied' : 'own'} head)`, async () => {
+    const policy = tinyPolicy(tiedHead);
+    const groups = groupsBelow(policy.weights.config.vocabulary);
+    const scored = await byScoring(policy, groups);
+    const trained = await byTraining(policy, groups, objectiveFor(scored));
+    assert.equal(scored.length, 23);
+    assert.ok(largestDifference(scored, await bySampling(policy, groups)) < 3e-5);
+    assert.ok(largestDifference(scored, await byReading(policy, groups)) < 3e-5);
+    assert.ok(largestDifference(scored, trained['logProbs']!) < 3e-5);
+  });
+
+test('sampling, scoring, reading and training are one model (SmolLM2-135M)', async () => {
+  const weights = arrangeWeights(await openCheckpoint(await modelPath()));
+  const policy = { weights, lora, adapter: randomAdapter(weights.config, lora, 'real', 0.02), threads: 2 };
+  const groups = groupsBelow(weights.config.vocabulary);
+  const scored = await byScoring(policy, groups);
+  const trained = await byTraining(policy, groups, objectiveFor(scored));
+  const distances = [
+    await bySampling(policy, groups),
+    await byReading(policy, groups),
+    trained['logProbs']!,
+  ].map((others) => largestDifference(scored, others));
+  assert.ok(Math.max(...distances) < 1e-3, `sampling, reading, training differ by ${distances.join(', ')}`);
+});
+
+test('padding does not change a result: groups alone or beside others', async () => {
+  const policy = tinyPolicy(true);
+  const groups = groupsBelow(policy.weights.config.vocabulary);
+  const together = await byScoring(policy, groups);
+  const alone = [];
+  for (const group of groups) alone.push(...(await byScoring(policy, [group])));
+  assert.ok(largestDifference(together, alone) < 1e-5);
+
+  const objective = objectiveFor(together);
+  const all = await byTraining(policy, groups, objective);
+  const parts: Record<string, Float32Array>[] = [];
+  let start = 0;
+  for (const group of groups) {
+    const end = start + layoutGroups([group]).rows;
+    const cut = (list: ArrayLike<number>) => Array.from(list).slice(start, end);
+    const { advantages, tokenWeights, oldLogProbs, referenceLogProbs } = objective;
+    parts.push(
+      await byTraining(policy, [group], {
+        ...objective,
+        advantages: cut(advantages),
+        tokenWeights: cut(tokenWeights),
+        oldLogProbs: cut(oldLogProbs),
+        referenceLogProbs: cut(referenceLogProbs),
+      }),
+    );
+    start = end;
+  }
+  // Losses and gradients are sums over tokens, so micro-batches of any cut add up to the same.
+  for (const name of Object.keys(all).filter((key) => key === 'loss' || key.startsWith('gradient.'))) {
+    const sums = all[name]!.map((_, i) => parts.reduce((total, part) => total + part[name]![i]!, 0));
+    const norm = Math.hypot(...all[name]!);
+    assert.ok(largestDifference(all[name]!, sums) < 1e-5 * norm, name);
+  }
+});
+
+test('the training gradient equals finite differences of the loss, for every adapter tensor', async () => {
+  const policy = tinyPolicy(false);
+  const groups = groupsBelow(policy.weights.config.vocabulary);
+  const objective = objectiveFor(await byScoring(policy, groups));
+  const results = await byTraining(policy, groups, objective);
+  assert.ok(results['clipped']!.includes(1) && results['clipped']!.includes(0));
+
+  // The loss again from log-probs, in double precision, so that its own rounding does not blur the difference.
+  const layout = layoutGroups(groups);
+  const program = await logProbProgram(policy.weights, lora, { threads: 2 });
+  const lossAt = async (adapter: Record<string, Float32Array>): Promise<number> => {
+    const { logProbs } = await program.run(layout.symbols, { ...layout.feeds, ...adapter });
+    return lossOf(logProbs!, objective);
+  };
+  assert.ok(Math.abs((await lossAt(policy.adapter)) - results['loss']![0]!) < 1e-5);
+  const step = 2e-3;
+  for (const [name, values] of Object.entries(policy.adapter)) {
+    // Along the gradient itself: the slope there is its norm, which any wrong entry lowers.
+    const gradient = results[`gradient.${name}`]!;
+    const norm = Math.hypot(...gradient);
+    const moved = (by: number) =>
+      lossAt({ ...policy.adapter, [name]: values.map((value, i) => value + (by * gradient[i]!) / norm) });
+    const near = (await moved(step)) - (await moved(-step));
+    const far = (await moved(2 * step)) - (await moved(-2 * step));
+    const slope = (8 * near - far) / (12 * step);
+    assert.ok(Math.abs(slope - norm) < 2e-3 * norm, `${name}: slope ${slope}, gradient norm ${norm}`);
+
+    // And along a random direction, in which a missing part of the gradient would show.
+    const direction = randomArray(`direction ${name}`, values.length, 1);
+    const length = Math.hypot(...direction);
+    const turned = (by: number) =>
+      lossAt({ ...policy.adapter, [name]: values.map((value, i) => value + (by * direction[i]!) / length) });
+    const across = ((await turned(step)) - (await turned(-step))) / (2 * step);
+    const expected = gradient.reduce((total, slope_, i) => total + (slope_ * direction[i]!) / length, 0);
+    assert.ok(Math.abs(across - expected) < 5e-3 * norm, `${name}: ${across} across, expected ${expected}`);
+  }
+  await program.release();
+});
+
+/** The objective's formula, written out a second time (ExIt Eq. 4). */
+function lossOf(logProbs: Float32Array, objective: Objective): number {
+  const { clipRange, klCoefficient } = objective;
+  return logProbs.reduce((loss, logProb, i) => {
+    const ratio = Math.exp(logProb - objective.oldLogProbs[i]!);
+    const advantage = objective.advantages[i]!;
+    const clipped = Math.min(Math.max(ratio, 1 - clipRange), 1 + clipRange);
+    const d = logProb - objective.referenceLogProbs[i]!;
+    const gain = Math.min(ratio * advantage, clipped * advantage) - klCoefficient * (Math.expm1(-d) + d);
+    return loss - objective.tokenWeights[i]! * gain;
+  }, 0);
+}
+
+test('on policy the ratio is exactly 1, whatever the old log-probs say', async () => {
+  const policy = tinyPolicy(true);
+  const groups = groupsBelow(policy.weights.config.vocabulary);
+  const off = objectiveFor(await byScoring(policy, groups));
+  const on = { ...off, klCoefficient: 0, onPolicy: true };
+  const results = await byTraining(policy, groups, on);
+  const expected = Array.from(on.tokenWeights).reduce((sum, w, i) => sum - w * on.advantages[i]!, 0);
+  assert.ok(Math.abs(results['loss']![0]! - expected) < 1e-6);
+  assert.ok(results['clipped']!.every((flag) => flag === 0));
+  const explicit = await byTraining(policy, groups, {
+    ...on,
+    oldLogProbs: results['logProbs']!,
+    onPolicy: false,
+  });
+  for (const name of Object.keys(policy.adapter))
+    assert.deepEqual(explicit[`gradient.${name}`], results[`gradient.${name}`]);
+});
+
+test('a far reference gives large but finite numbers', async () => {
+  const policy = tinyPolicy(true);
+  const groups = groupsBelow(policy.weights.config.vocabulary);
+  const objective = objectiveFor(await byScoring(policy, groups));
+  const results = await byTraining(policy, groups, {
+    ...objective,
+    referenceLogProbs: new Float32Array(23).fill(300),
+    oldLogProbs: new Float32Array(23).fill(-300),
+  });
+  for (const [name, values] of Object.entries(results)) assert.ok(values.every(Number.isFinite), name);
+});
+
+test('the same inputs give the same bytes, in a fresh session too', async () => {
+  const policy = tinyPolicy(true);
+  const groups = groupsBelow(policy.weights.config.vocabulary);
+  const scored = await byScoring(policy, groups);
+  assert.deepEqual(await byScoring(policy, groups), scored);
+  assert.deepEqual(await bySampling(policy, groups), await bySampling(policy, groups));
+  const objective = objectiveFor(scored);
+  assert.deepEqual(await byTraining(policy, groups, objective), await byTraining(policy, groups, objective));
+});
