@@ -28,6 +28,8 @@ export interface Snapshot {
   progress: RunProgress | null;
   step: StepProgress | null;
   activity: ActivityAtWork | null;
+  /** Activities whose attempt before failed. */
+  retried: ActivityAtWork[];
   workerPolls: boolean;
   /** Why the run failed; null while it is open and when it did not. */
   failure: string | null;
@@ -58,6 +60,7 @@ export function createObserver(temporal: Temporal, run: string): () => Promise<S
         progress,
         step: null,
         activity: null,
+        retried: [],
         workerPolls: true,
         failure: end.failure,
         elapsedMs,
@@ -67,16 +70,19 @@ export function createObserver(temporal: Temporal, run: string): () => Promise<S
     const fresh = await query<RunProgress>(temporal, found.workflowId);
     progress = fresh ?? progress;
     const child = progress?.child ?? null;
-    const [step, activity] = child
-      ? await Promise.all([query<StepProgress>(temporal, child), activityOf(temporal, child)])
-      : [null, await activityOf(temporal, found.workflowId)];
+    const [step, activities] = await Promise.all([
+      child ? query<StepProgress>(temporal, child) : null,
+      activitiesOf(temporal, child ?? found.workflowId),
+    ]);
     const remainingMs = progress ? await estimate(temporal, found.workflowId, progress, step, childMs) : null;
     const polls = fresh !== null || (await workerPolls(temporal));
     return {
       run: found,
       progress,
       step,
-      activity,
+      // While the device plays a shard, the answers of the one before are graded: a heartbeat tells more.
+      activity: activities.find(({ heartbeat }) => heartbeat !== null) ?? activities[0] ?? null,
+      retried: activities.filter(({ attempt, lastFailure }) => attempt > 1 && lastFailure !== null),
       workerPolls: polls,
       failure: null,
       elapsedMs,
@@ -108,19 +114,17 @@ function isUnanswered(error: unknown): boolean {
   );
 }
 
-async function activityOf(temporal: Temporal, workflowId: string): Promise<ActivityAtWork | null> {
+async function activitiesOf(temporal: Temporal, workflowId: string): Promise<ActivityAtWork[]> {
   const description = await describeQuietly(temporal, workflowId);
-  const pending = description?.raw.pendingActivities ?? [];
-  // While the device plays a shard, answers of the one before are graded: the one with a heartbeat tells more.
-  const activity = pending.find(({ heartbeatDetails }) => heartbeatDetails?.payloads?.length) ?? pending[0];
-  if (!activity) return null;
-  const payload = activity.heartbeatDetails?.payloads?.[0];
-  return {
-    id: activity.activityId ?? '',
-    attempt: activity.attempt ?? 1,
-    lastFailure: activity.lastFailure?.message ?? null,
-    heartbeat: payload ? defaultPayloadConverter.fromPayload<HeartbeatDetails>(payload) : null,
-  };
+  return (description?.raw.pendingActivities ?? []).map((activity) => {
+    const payload = activity.heartbeatDetails?.payloads?.[0];
+    return {
+      id: activity.activityId ?? '',
+      attempt: activity.attempt ?? 1,
+      lastFailure: activity.lastFailure?.message?.split('\n')[0] ?? null,
+      heartbeat: payload ? defaultPayloadConverter.fromPayload<HeartbeatDetails>(payload) : null,
+    };
+  });
 }
 
 async function describeQuietly(temporal: Temporal, workflowId: string) {

@@ -2,11 +2,11 @@ import type { Colors } from 'picocolors/types.js';
 import type { RunStatus } from '../workflows/contract/names.ts';
 import type { RunProgress } from '../workflows/contract/progress.ts';
 import { accuracyTable, rewardCurve } from './curves.ts';
-import type { Snapshot } from './observe.ts';
+import type { ActivityAtWork, Snapshot } from './observe.ts';
 import { noWorker } from './temporal.ts';
 import { bar, clip, count, duration, percent } from './terminal.ts';
 
-const barSize = 24;
+const barSize = 16;
 const labelSize = 12;
 
 /** The live view of a run: at most `width` columns, and the same lines without color. */
@@ -30,11 +30,7 @@ export function runView(snapshot: Snapshot, width: number, paint: Colors): strin
     lines.push(
       `${label(at.label)}${bar(at.share, barSize)}  ${clip(at.text, width - labelSize - barSize - 2)}`,
     );
-  const retried = snapshot.activity;
-  if (retried?.lastFailure && retried.attempt > 1)
-    lines.push(
-      paint.yellow(clip(`${retried.id}: attempt ${retried.attempt}, before: ${retried.lastFailure}`, width)),
-    );
+  for (const retried of snapshot.retried) lines.push(paint.yellow(clip(retriedLine(retried), width)));
   if (rewards.length > 0)
     lines.push('', paint.dim('mean reward by generation'), ...rewardCurve(rewards, rewardsFrom, width));
   if (evaluations.length > 0) lines.push('', ...accuracyTable(firstAndLast(evaluations)));
@@ -97,15 +93,22 @@ export function newsOf(before: Snapshot | null, now: Snapshot): string[] {
       lines.push(
         `generation ${generation}/${has.generations}  mean reward ${has.rewards[generation - has.rewardsFrom]?.toFixed(3)}`,
       );
+    if (has.child !== null && has.child !== had?.child && isEvaluation(has.child))
+      lines.push(`evaluating generation ${has.head?.generation ?? 0} on held-out problems`);
   }
-  const retried = now.activity;
-  if (
-    retried?.lastFailure &&
-    retried.attempt > 1 &&
-    (before?.activity?.id !== retried.id || before.activity.attempt !== retried.attempt)
-  )
-    lines.push(`${retried.id}  attempt ${retried.attempt}, before: ${clip(retried.lastFailure, 200)}`);
+  for (const retried of now.retried)
+    if (!before?.retried.some(({ id, attempt }) => id === retried.id && attempt === retried.attempt))
+      lines.push(clip(retriedLine(retried), 200));
   return lines;
+}
+
+/** `my-run/eval-0007` */
+function isEvaluation(workflowId: string): boolean {
+  return /\/eval-\d+$/.test(workflowId);
+}
+
+function retriedLine({ id, attempt, lastFailure }: ActivityAtWork): string {
+  return `${id}: attempt ${attempt}, before: ${lastFailure}`;
 }
 
 /** The last words on a closed run. */

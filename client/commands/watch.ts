@@ -43,6 +43,6 @@ export function watchCommand(): Command {
 }
 
 /** What changes only because time passes is left out. */
-function machineView({ run, progress, step, activity, workerPolls, failure }: Snapshot) {
-  return { runKey: run.runKey, status: run.status, progress, step, activity, workerPolls, failure };
+function machineView({ run, progress, step, activity, retried, workerPolls, failure }: Snapshot) {
+  return { runKey: run.runKey, status: run.status, progress, step, activity, retried, workerPolls, failure };
 }

@@ -1,10 +1,10 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { pino } from 'pino';
 import { connection } from '../../infra/services/connection.ts';
 import { resolveModel } from '../../infra/setup/model.ts';
 import type { Role } from '../../worker.ts';
 import { taskQueues } from '../../workflows/contract/names.ts';
 import { onInterrupt } from '../interrupt.ts';
+import { openLog } from '../log.ts';
 import { note, printJson } from '../terminal.ts';
 
 const allRoles = Object.keys(taskQueues) as Role[];
@@ -16,7 +16,7 @@ export function workerCommand(): Command {
     .option('--json', 'print one JSON object when it is ready')
     .addHelpText(
       'after',
-      '\nIts log goes to stderr. A step that is stopped here starts again on another worker.\n\nExample: reiterate worker --roles run,evaluate',
+      '\nIts log goes to stderr. A step stopped here starts again on another worker.\n\nExample: reiterate worker --roles run,evaluate',
     )
     .action(async (options: { roles: Role[]; json?: boolean }) => {
       const { temporal, store } = await connection();
@@ -33,7 +33,7 @@ export function workerCommand(): Command {
         store,
         resolveModel: (name) => resolveModel(name, note),
         roles: options.roles,
-        log: pino({ base: null }, pino.destination({ dest: process.stderr.fd, sync: true })),
+        log: openLog(),
         signal,
         onReady: () => {
           process.send?.('ready');
