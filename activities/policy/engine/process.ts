@@ -53,7 +53,11 @@ export class EngineProcess {
     this.#child = fork(
       fileURLToPath(new URL('./child.ts', import.meta.url)),
       [options.modelPath, String(options.threads)],
-      { execArgv: [loader, tsx], serialization: 'advanced', stdio: ['ignore', 'pipe', 'pipe', 'ipc'] },
+      {
+        execArgv: ['--expose-gc', loader, tsx],
+        serialization: 'advanced',
+        stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      },
     );
     this.pid = this.#child.pid ?? -1;
     for (const output of [this.#child.stdout, this.#child.stderr])

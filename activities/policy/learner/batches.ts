@@ -9,84 +9,75 @@ export interface Slice {
 /** What one forward and backward pass computes: slices side by side. */
 export type MicroBatch = Slice[];
 
-/** A padded shape: N prompts of P tokens, each with G completions of C tokens. */
-interface Shape {
-  N: number;
-  P: number;
-  G: number;
-  C: number;
-}
-const tokensOf = ({ N, P, G, C }: Shape) => N * (P + G * C);
-
-/** Slices go together while padding adds no more than this share to their tokens. */
-const padding = 0.15;
+/** What one more pass costs besides its tokens, in tokens. */
+const passCost = 50;
 
 /**
- * Divides the trained completions into micro-batches of at most `tokenBudget` tokens, padding counted; a single
- * completion that is longer by itself gets its own. Within a group, completions of like length come together when
- * reading the prompt again costs less than the padding. A function of the groups alone, in a fixed order.
+ * Divides the trained completions into micro-batches of at most `tokenBudget` tokens. A pass computes N prompts padded
+ * to P tokens, each with G completions padded to C, so it counts N (P + G C) tokens; a single completion that is longer
+ * than the budget by itself gets its own pass.
+ *
+ * Completions of a group are ranked by length, and the ranks are cut into layers that all groups share: the longest
+ * ones of every group, then the next … Each layer's groups, longest first, are cut into passes. Both cuts are the
+ * cheapest there are, weighing padding against reading prompts again. A function of the groups alone, in a fixed order.
  */
 export function packMicroBatches(groups: readonly TrainGroup[], tokenBudget: number): MicroBatch[] {
-  const slices = groups.flatMap((group, index) => sliceGroup(group, index, tokenBudget));
-  const shapeOf = ({ group, completions }: Slice): Shape => ({
-    N: 1,
-    P: groups[group]!.promptIds.length,
-    G: completions.length,
-    C: Math.max(...completions.map((completion) => groups[group]!.completions[completion]!.tokenIds.length)),
-  });
-  const sized = slices.map((slice) => ({ slice, shape: shapeOf(slice) }));
-  // `sort` is stable: equal shapes stay in the order of the groups.
-  sized.sort((a, b) => b.shape.G - a.shape.G || b.shape.C - a.shape.C || b.shape.P - a.shape.P);
+  const rankedByGroup = groups.map(({ completions }) =>
+    completions
+      .map(({ tokenIds, trained }, index) => ({ index, length: tokenIds.length, trained }))
+      .filter(({ trained }) => trained)
+      .sort((a, b) => b.length - a.length),
+  );
 
-  const batches: MicroBatch[] = [];
-  let together: Shape | null = null;
-  let needed = 0;
-  for (const { slice, shape } of sized) {
-    const joined: Shape = together ? join(together, shape) : shape;
-    const current = batches.at(-1);
-    const tokens = tokensOf(joined);
-    if (current && tokens <= tokenBudget && tokens <= (needed + tokensOf(shape)) * (1 + padding)) {
-      current.push(slice);
-      together = joined;
-      needed += tokensOf(shape);
-    } else {
-      batches.push([slice]);
-      together = shape;
-      needed = tokensOf(shape);
-    }
-  }
-  return batches;
-}
+  /** Ranks [first, end) of every group, as passes. */
+  const layer = (first: number, end: number) => {
+    const slices = rankedByGroup.flatMap((ranked, group) => {
+      const chosen = ranked.slice(first, end);
+      if (!chosen[0]) return [];
+      return [{ group, chosen, P: groups[group]!.promptIds.length, G: chosen.length, C: chosen[0].length }];
+    });
+    slices.sort((a, b) => b.C - a.C || b.P - a.P);
+    const { cost, pieces } = cheapestCut(slices.length, (from, to) => {
+      let [P, G, C] = [0, 0, 0];
+      for (const slice of slices.slice(from, to))
+        [P, G, C] = [Math.max(P, slice.P), Math.max(G, slice.G), Math.max(C, slice.C)];
+      const tokens = (to - from) * (P + G * C);
+      const divisible = to - from > 1 || G > 1;
+      return tokens > tokenBudget && divisible ? Infinity : tokens + passCost;
+    });
+    const passes = pieces.map(([from, to]): MicroBatch =>
+      slices
+        .slice(from, to)
+        .map(({ group, chosen }) => ({ group, completions: chosen.map(({ index }) => index) })),
+    );
+    return { cost, passes };
+  };
 
-function join(a: Shape, b: Shape): Shape {
-  return { N: a.N + b.N, P: Math.max(a.P, b.P), G: Math.max(a.G, b.G), C: Math.max(a.C, b.C) };
+  const ranks = rankedByGroup.reduce((most, ranked) => Math.max(most, ranked.length), 0);
+  const { pieces } = cheapestCut(ranks, (first, end) => layer(first, end).cost);
+  return pieces.flatMap(([first, end]) => layer(first, end).passes);
 }
 
 /**
- * Cuts a group's trained completions, longest first, into slices with the fewest padded tokens: the cheapest way to
- * end at completion j is the best over all starts i of (cheapest for those before i) + P + (j − i) · |o_i|.
+ * Cuts 0 … count − 1 into consecutive pieces [from, to) of the least total cost, by dynamic programming. `costOf` must
+ * not fall as a piece grows to the front: the first infinite one ends the search.
  */
-function sliceGroup({ promptIds, completions }: TrainGroup, group: number, tokenBudget: number): Slice[] {
-  const sorted = completions
-    .map(({ tokenIds, trained }, index) => ({ index, length: tokenIds.length, trained }))
-    .filter(({ trained }) => trained)
-    .sort((a, b) => b.length - a.length);
-  const cheapest: { tokens: number; start: number }[] = [{ tokens: 0, start: 0 }];
-  for (let end = 1; end <= sorted.length; end++) {
-    let best = { tokens: Infinity, start: end - 1 };
-    for (let start = end - 1; start >= 0; start--) {
-      const tokens = promptIds.length + (end - start) * sorted[start]!.length;
-      if (tokens > tokenBudget && end - start > 1) break;
-      const total = cheapest[start]!.tokens + tokens;
-      if (total < best.tokens) best = { tokens: total, start };
+function cheapestCut(
+  count: number,
+  costOf: (from: number, to: number) => number,
+): { cost: number; pieces: [from: number, to: number][] } {
+  const best: { cost: number; from: number }[] = [{ cost: 0, from: 0 }];
+  for (let to = 1; to <= count; to++) {
+    let cheapest = { cost: Infinity, from: to - 1 };
+    for (let from = to - 1; from >= 0; from--) {
+      const own = costOf(from, to);
+      if (own === Infinity) break;
+      const cost = best[from]!.cost + own;
+      if (cost < cheapest.cost) cheapest = { cost, from };
     }
-    cheapest.push(best);
+    best.push(cheapest);
   }
-  const slices: Slice[] = [];
-  for (let end = sorted.length; end > 0; end = cheapest[end]!.start)
-    slices.unshift({
-      group,
-      completions: sorted.slice(cheapest[end]!.start, end).map(({ index }) => index),
-    });
-  return slices;
+  const pieces: [number, number][] = [];
+  for (let to = count; to > 0; to = best[to]!.from) pieces.unshift([best[to]!.from, to]);
+  return { cost: best[count]!.cost, pieces };
 }

@@ -66,7 +66,7 @@ test('a missing model is ModelUnavailable, again and again', async () => {
 });
 
 test('one engine: blobs, abort, queue, kill -9 and silence, each followed by an undisturbed call', async (t) => {
-  const engine = await device({ silenceTimeoutMs: 4000 });
+  const engine = await device({ silenceTimeoutMs: 8000 });
   const undisturbed = await engine.generate(null, prompts, options);
 
   await t.test('what is asked for comes back, in order', async () => {
@@ -117,7 +117,7 @@ test('one engine: blobs, abort, queue, kill -9 and silence, each followed by an 
     const { result } = await underWay(engine);
     const stopped = engine.processId()!;
     process.kill(stopped, 'SIGSTOP');
-    await assert.rejects(result, failsWith('EngineSilent', /no progress for 4 s in phase 'sample'/));
+    await assert.rejects(result, failsWith('EngineSilent', /no progress for 8 s in phase 'sample'/));
     assert.equal(alive(stopped), false);
     assert.equal((await engine.model()).vocabulary, 49152);
   });
