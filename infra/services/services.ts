@@ -36,7 +36,6 @@ export interface ServicesState {
  */
 export async function up({ instance = defaultInstance, report }: ServicesOptions): Promise<ServicesState> {
   const folder = instanceFolder(instance);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
   return locked(folder, report, async () => {
     const credentials = makeCredentials(folder);
     const state = readState(folder);
@@ -80,7 +79,8 @@ export async function status({ instance = defaultInstance }: { instance?: string
   return Promise.all(services.map((service) => statusOf(service, instanceFolder(instance))));
 }
 
-function locked<T>(folder: string, report: Report, work: () => Promise<T>): Promise<T> {
+async function locked<T>(folder: string, report: Report, work: () => Promise<T>): Promise<T> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
   const onWait = (owner: string) => report(`${owner} is starting or stopping these services; waiting`);
   return withLock(join(folder, 'lock'), { deadlineMs: lockMs, onWait }, work);
 }
