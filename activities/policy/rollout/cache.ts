@@ -4,7 +4,7 @@ import type { ModelConfig } from '../weights/checkpoint.ts';
 export type Kept = readonly { prompt: number; rollouts: readonly number[] }[];
 
 /** Generated lengths are rounded up to this many tokens, so that shapes change seldom. */
-const growth = 32;
+const growth = 16;
 
 /**
  * Keys and values of one wave, as `decodeProgram` takes them: prompts [N, kv, P, D] and generated tokens

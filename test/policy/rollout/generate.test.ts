@@ -44,8 +44,8 @@ function promptsOf(name: string, keys: number[]): SamplePrompt[] {
 }
 
 test('log-probs of sampling are those of reading, through every growth and shrinking of the batch', async () => {
-  // More rollouts than a wave holds, different G, most ending early, some after two growths of the cache.
-  const prompts = promptsOf('many', [...new Array<number>(20).fill(4), 1, 2, 1, 70]);
+  // More rollouts than a wave holds, different G, most ending early, some after many growths of the cache.
+  const prompts = promptsOf('many', [...new Array<number>(40).fill(4), 1, 2, 1, 130]);
   const options = { maxNewTokens: 80, temperature: 1, stopStrings: [] };
   const groups = await generate(sampling, prompts, options, quiet);
   assert.deepEqual(
