@@ -5,7 +5,7 @@ const { onnx } = onnxProto;
 
 export type ElementType = 'float32' | 'int64' | 'bool';
 /** A float attribute is written `{ float: x }`, because `1` alone is an integer. */
-export type Attribute = number | number[] | { float: number };
+export type Attribute = number | number[] | { float: number } | { graph: Onnx.IGraphProto };
 type Data = Float32Array | BigInt64Array;
 
 /** A tensor of a graph, known by name and shape only. */
@@ -43,6 +43,7 @@ function encodeAttribute(name: string, value: Attribute): Onnx.IAttributeProto {
   const { AttributeType } = onnx.AttributeProto;
   if (Array.isArray(value)) return { name, type: AttributeType.INTS, ints: value };
   if (typeof value === 'number') return { name, type: AttributeType.INT, i: value };
+  if ('graph' in value) return { name, type: AttributeType.GRAPH, g: value.graph };
   return { name, type: AttributeType.FLOAT, f: value.float };
 }
 
@@ -68,6 +69,12 @@ export class Graph {
   private readonly initializers: Onnx.ITensorProto[] = [];
   private readonly constants = new Map<string, Value>();
 
+  /** `outer`: the graph in which this one is the body of a loop; its names start with `prefix`. */
+  constructor(
+    private readonly outer: Graph | null = null,
+    private readonly prefix = '',
+  ) {}
+
   /** What callers feed. A `tracked` input is one that gradients are wanted for. */
   input(name: string, type: 'float32' | 'int64', shape: Shape, tracked = false): Value {
     const value = new Value(this, name, type, shape, tracked);
@@ -90,6 +97,7 @@ export class Graph {
   }
 
   private constant(shape: readonly number[], data: Data): Value {
+    if (this.outer) return this.outer.constant(shape, data);
     const type = data instanceof Float32Array ? 'float32' : 'int64';
     const key = `constant:${type}:${showShape(shape)}:${data.join(',')}`;
     const known = this.constants.get(key);
@@ -121,6 +129,7 @@ export class Graph {
   sizes(dims: Shape): Value {
     const numbers = dims.filter((dim) => typeof dim === 'number');
     if (numbers.length === dims.length) return this.integers(numbers);
+    if (this.outer) return this.outer.sizes(dims);
     const name = `sizes:${dims.map(showDim).join(',')}`;
     if (!this.shapeInputs.has(name)) this.shapeInputs.set(name, dims);
     return new Value(this, name, 'int64', [dims.length], false);
@@ -134,22 +143,43 @@ export class Graph {
     attributes: Record<string, Attribute> = {},
     domain: '' | 'com.microsoft' = '',
   ): Value[] {
-    const index = this.nodes.length;
+    const id = `${this.prefix}${operator}_${this.nodes.length}`;
     const tracked = inputs.some((input) => input?.tracked);
     const values = outputs.map(
       ({ shape, type = 'float32' }, i) =>
-        new Value(this, `${operator}_${index}_${i}`, type, shape, tracked && type === 'float32'),
+        new Value(this, `${id}_${i}`, type, shape, tracked && type === 'float32'),
     );
     this.intermediates.push(...values);
     this.nodes.push({
       opType: operator,
       domain,
-      name: `${operator}_${index}`,
+      name: id,
       input: inputs.map((input) => input?.name ?? ''),
       output: values.map((value) => value.name),
       attribute: Object.entries(attributes).map(([name, value]) => encodeAttribute(name, value)),
     });
     return values;
+  }
+
+  /**
+   * Runs `body` for each entry along the first axis of `inputs`, one after the other, and stacks what it
+   * returns. The body may use values of this graph. Unrecorded, like `node`.
+   */
+  scan(inputs: readonly Value[], body: (slices: readonly Value[]) => readonly Value[]): Value[] {
+    const inner = new Graph(this, `${this.prefix}scan_${this.nodes.length}_`);
+    const slices = inputs.map(({ type, shape }, i) => {
+      const slice = new Value(inner, `${inner.prefix}input_${i}`, type, shape.slice(1), false);
+      inner.inputs.push(slice);
+      return slice;
+    });
+    const results = body(slices);
+    results.forEach((result, i) => inner.output(`${inner.prefix}output_${i}`, result));
+    const steps = inputs[0]!.shape[0]!;
+    const outputs = results.map(({ shape, type }) => ({ shape: [steps, ...shape], type }));
+    return this.node('Scan', inputs, outputs, {
+      body: { graph: inner.proto() },
+      num_scan_inputs: inputs.length,
+    });
   }
 
   /** What callers get, under a name of its own. */
@@ -158,24 +188,29 @@ export class Graph {
     this.outputs.push(new Value(this, name, value.type, value.shape, false));
   }
 
+  private proto(): Onnx.IGraphProto {
+    const port = ({ name, type, shape }: Value) => encodePort(name, type, shape);
+    const sizes = [...this.shapeInputs].map(([name, dims]) => encodePort(name, 'int64', [dims.length]));
+    return {
+      name: `${this.prefix}policy`,
+      node: this.nodes,
+      input: [...this.inputs.map(port), ...sizes],
+      // With every shape known, if only by symbols, buffers are planned for reuse (and planned in linear time).
+      valueInfo: this.intermediates.map(port),
+      output: this.outputs.map(port),
+      initializer: this.initializers,
+    };
+  }
+
   /** The ONNX model (opset 21), without the data of `externalData`. */
   encode(): Uint8Array {
-    const shapeInputs = [...this.shapeInputs].map(([name, dims]) => encodePort(name, 'int64', [dims.length]));
     return onnx.ModelProto.encode({
       irVersion: 10,
       opsetImport: [
         { domain: '', version: 21 },
         { domain: 'com.microsoft', version: 1 },
       ],
-      graph: {
-        name: 'policy',
-        node: this.nodes,
-        input: [...this.inputs.map(({ name, type, shape }) => encodePort(name, type, shape)), ...shapeInputs],
-        // With every shape known, if only by symbols, buffers can be planned for reuse.
-        valueInfo: this.intermediates.map(({ name, type, shape }) => encodePort(name, type, shape)),
-        output: this.outputs.map(({ name, type, shape }) => encodePort(name, type, shape)),
-        initializer: this.initializers,
-      },
+      graph: this.proto(),
     }).finish();
   }
 }

@@ -16,6 +16,9 @@ export interface Layout {
 /** Added to the score of a key that must not be seen: its softmax is exactly 0. Finite, lest a row be all −∞. */
 export const maskedScore = -1e9;
 
+/** Most rows whose logits are in memory at once: 256 × 49,152 floats are 50 MB. */
+const blockLimit = 256;
+
 /** The parts of the feeds that every layout fills; padding keeps token 0 at position 0. */
 class Tokens {
   readonly ids: BigInt64Array;
@@ -53,9 +56,16 @@ class Scored {
     return { start, end: this.rows.length };
   }
 
-  /** The number of rows; at least one, because a graph cannot be empty. */
+  /** B blocks of K rows; at least one row, because a graph cannot be empty. */
+  get symbols(): { B: number; K: number } {
+    const rows = Math.max(1, this.rows.length);
+    const B = Math.ceil(rows / blockLimit);
+    return { B, K: Math.ceil(rows / B) };
+  }
+
   get count(): number {
-    return Math.max(1, this.rows.length);
+    const { B, K } = this.symbols;
+    return B * K;
   }
 
   get feeds(): Feeds {
@@ -112,7 +122,7 @@ export interface Group {
  * completion token is scored.
  */
 export interface GroupLayout extends Layout {
-  /** R: the length of every per-token array. Rows in no range are padding: give them weight 0. */
+  /** R = B·K: the length of every per-token array. Rows in no range are padding: give them weight 0. */
   rows: number;
   /** Tokens computed, padding included: N·P + N·G·C. */
   tokens: number;
@@ -139,7 +149,7 @@ export function layoutGroups(groups: readonly Group[]): GroupLayout {
     });
   });
   return {
-    symbols: { N, P, G, C, R: scored.count },
+    symbols: { N, P, G, C, ...scored.symbols },
     feeds: { ...tokens.feeds, ...scored.feeds, promptMask: promptMaskOf(prompts, P) },
     rows: scored.count,
     tokens: total,
@@ -169,7 +179,7 @@ export function layoutTexts(sequences: readonly (readonly number[])[]): TextLayo
     return scored.put(ids.slice(1), (i) => n * S + i);
   });
   return {
-    symbols: { N, S, R: scored.count },
+    symbols: { N, S, ...scored.symbols },
     feeds: { ...tokens.feeds, ...scored.feeds },
     rows: scored.count,
     tokens: N * S,

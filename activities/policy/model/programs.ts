@@ -99,15 +99,10 @@ function draft(
   };
 }
 
-const [N, P, G, L, C, S, R] = ['N', 'P', 'G', 'L', 'C', 'S', 'R'].map(symbol) as [
-  Dim,
-  Dim,
-  Dim,
-  Dim,
-  Dim,
-  Dim,
-  Dim,
-];
+const [N, P, G, C] = [symbol('N'), symbol('P'), symbol('G'), symbol('C')];
+const [L, S, B, K] = [symbol('L'), symbol('S'), symbol('B'), symbol('K')];
+/** Scored rows: B blocks of K, of which one at a time is multiplied with the output table. */
+const R = product(B, K);
 
 /**
  * Reads prompts and gives the distribution of the token after each.
@@ -208,7 +203,7 @@ function scoredLogProbs({ graph, config, parameters }: Draft, attend: Attend, to
   );
   const rows = gatherRows(hidden, graph.input('scoredRows', 'int64', [R]));
   const { norm, table } = llamaHead(config, parameters);
-  return targetLogProb(norm(rows), table, graph.input('targets', 'int64', [R]));
+  return targetLogProb(norm(rows), table, graph.input('targets', 'int64', [R]), B, K);
 }
 
 /** The same for prompts with their completions. */

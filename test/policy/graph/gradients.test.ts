@@ -102,10 +102,10 @@ const cases: Record<string, GradientCase> = {
     apply: ({ x, index }) => ops.gatherRows(x!, index!),
   },
   targetLogProb: {
-    symbols: { N: 3 },
-    tracked: { x: [N, 4] },
-    fixed: { table: [7, 4], targets: { shape: [N], integers: [6, 1, 1] } },
-    apply: ({ x, table, targets }) => ops.targetLogProb(x!, table!, targets!),
+    symbols: { N: 3, M: 2 },
+    tracked: { x: [product(N, M), 4] },
+    fixed: { table: [7, 4], targets: { shape: [product(N, M)], integers: [6, 1, 1, 0, 3, 6] } },
+    apply: ({ x, table, targets }) => ops.targetLogProb(x!, table!, targets!, N, M),
   },
   'attention over its own keys': {
     symbols: { N: 2, M: 3 },

@@ -24,7 +24,7 @@ test('groups of different sizes share one padded layout', () => {
     { promptIds: [1, 2], completions: [[11, 12], [13]] },
     { promptIds: [3, 4, 5], completions: [[14]] },
   ]);
-  assert.deepEqual(layout.symbols, { N: 2, P: 3, G: 2, C: 2, R: 4 });
+  assert.deepEqual(layout.symbols, { N: 2, P: 3, G: 2, C: 2, B: 1, K: 4 });
   assert.equal(layout.tokens, 14);
   assert.deepEqual(numbers(layout.feeds['tokenIds']), [1, 2, 0, 3, 4, 5, 11, 12, 13, 0, 14, 0, 0, 0]);
   // A completion goes on where its own prompt ends, not where the padding does.
@@ -41,19 +41,28 @@ test('groups of different sizes share one padded layout', () => {
 
 test('an empty completion has no rows, and a layout without any keeps one padding row', () => {
   const layout = layoutGroups([{ promptIds: [1], completions: [[]] }]);
-  assert.deepEqual(layout.symbols, { N: 1, P: 1, G: 1, C: 1, R: 1 });
+  assert.deepEqual(layout.symbols, { N: 1, P: 1, G: 1, C: 1, B: 1, K: 1 });
   assert.deepEqual(layout.rowsOf(0, 0), { start: 0, end: 0 });
   assert.equal(layout.rows, 1);
 });
 
 test('texts score every token but the first', () => {
   const layout = layoutTexts([[1, 2, 3], [4], [5, 6]]);
-  assert.deepEqual(layout.symbols, { N: 3, S: 3, R: 3 });
+  assert.deepEqual(layout.symbols, { N: 3, S: 3, B: 1, K: 3 });
   assert.deepEqual(numbers(layout.feeds['scoredRows']), [0, 1, 6]);
   assert.deepEqual(numbers(layout.feeds['targets']), [2, 3, 6]);
   assert.deepEqual(layout.rowsOf(0), { start: 0, end: 2 });
   assert.deepEqual(layout.rowsOf(1), { start: 2, end: 2 });
   assert.deepEqual(layout.rowsOf(2), { start: 2, end: 3 });
+});
+
+test('many scored rows come in equal blocks of at most 256', () => {
+  const layout = layoutTexts([Array.from({ length: 601 }, (_, i) => i)]);
+  assert.deepEqual(layout.symbols, { N: 1, S: 601, B: 3, K: 200 });
+  const longer = layoutTexts([Array.from({ length: 603 }, (_, i) => i)]);
+  assert.deepEqual([longer.symbols['B'], longer.symbols['K'], longer.rows], [3, 201, 603]);
+  assert.deepEqual(longer.rowsOf(0), { start: 0, end: 602 });
+  assert.equal(longer.feeds['targets']!.length, 603);
 });
 
 test('what cannot be laid out is refused by name', () => {

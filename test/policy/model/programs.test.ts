@@ -112,6 +112,17 @@ test('padding does not change a result: groups alone or beside others', async ()
   }
 });
 
+test('rows beyond one block of the output table are scored as rows alone', async () => {
+  const policy = tinyPolicy(true);
+  const draw = stream(['blocks']);
+  const text = () => Array.from({ length: 90 }, () => Math.floor(draw() * 97));
+  const groups = Array.from({ length: 5 }, () => ({ promptIds: text().slice(0, 20), completions: [text()] }));
+  assert.equal(layoutGroups(groups).symbols['B'], 2);
+  const together = await byScoring(policy, groups);
+  const alone = await byReading(policy, groups.slice(4));
+  assert.ok(largestDifference(together.slice(360, 450), alone) < 3e-5);
+});
+
 test('the training gradient equals finite differences of the loss, for every adapter tensor', async () => {
   const policy = tinyPolicy(false);
   const groups = groupsBelow(policy.weights.config.vocabulary);
