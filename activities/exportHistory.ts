@@ -6,7 +6,7 @@ import type { Dependencies } from './dependencies.ts';
 export function exportHistory({ store, client }: Dependencies) {
   return async ({ runKey, workflowId }: { runKey: string; workflowId: string }): Promise<void> => {
     const history = await client.workflow.getHandle(workflowId).fetchHistory();
-    const bytes = new TextEncoder().encode(JSON.stringify(historyToJSON(history)));
+    const bytes = new TextEncoder().encode(historyToJSON(history));
     await store.overwrite(keys.history(runKey, workflowId), bytes, 'application/json');
   };
 }

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
-import { bundleWorkflowCode, DefaultLogger, Worker, type InjectedSinks } from '@temporalio/worker';
+import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type InjectedSinks } from '@temporalio/worker';
 import type { RecordSinks } from './recordArguments.ts';
 
 /** Histories of a real run, made by capture.ts; replaying them shows that running runs survive a change of code. */
@@ -20,6 +20,7 @@ type Json = { events: { activityTaskScheduledEventAttributes?: Record<string, un
 let code: string;
 
 before(async () => {
+  Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging: { filter: 'OFF' } } });
   const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
   ({ code } = await bundleWorkflowCode({
     workflowsPath: path('../../workflows/index.ts'),
