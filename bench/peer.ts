@@ -27,7 +27,10 @@ export class Peer {
   /** Starts `peers/<script>` and waits until it says that it is ready; an Error quotes what it said instead. */
   static async start(python: string, script: string, args: (string | number)[]): Promise<Peer> {
     const file = fileURLToPath(new URL(`peers/${script}`, import.meta.url));
-    const child = spawn(python, [file, ...args.map(String)], { stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn(python, [file, ...args.map(String)], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' },
+    });
     const peer = new Peer(script, child);
     await once(child, 'spawn');
     try {

@@ -24,7 +24,7 @@ const usage = `npm run bench -- [decode] [train] [step] [parity] [--json] [--thr
   step     one whole GRPO step beside TRL
   parity   a trained adapter opened by Python's peft: the same log-probs?
 
-Without names: decode, train and step. Results also go to bench/results/.`;
+Without names: decode, train and step; their results also go to bench/results/.`;
 
 const benchmarks: Record<string, (bench: Bench) => Promise<Result[]>> = { decode, train, step };
 
@@ -101,7 +101,8 @@ async function main(): Promise<number> {
     const parity = wanted.includes('parity') ? await peftParity(bench) : null;
     const where = await machine(python, threads);
     const output = { machine: where, results, absent: bench.absent, ...(parity ? { parity } : {}) };
-    const file = await save(where, output);
+    const complete = Object.keys(benchmarks).every((name) => wanted.includes(name));
+    if (complete) report(`written to ${await save(where, output)}`);
     if (values.json) console.log(JSON.stringify(output, null, 2));
     else {
       console.log(
@@ -114,7 +115,6 @@ async function main(): Promise<number> {
       );
       if (results.length > 0) console.log(`\n${table(results)}`);
       if (parity) console.log(`\n${parityLine(parity)}`);
-      console.error(`\nwritten to ${file}`);
     }
     return parity?.agrees === false ? 1 : 0;
   } finally {
