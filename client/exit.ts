@@ -59,10 +59,12 @@ export function exitCodeOf(error: unknown): ExitCode {
   return exitCodes.failed;
 }
 
-/** One message without a stack; the stack, too, when `debug` is on (REITERATE_DEBUG). */
+/** A message without a stack; with it when `debug` is on (REITERATE_DEBUG). */
 export function describeError(error: unknown, debug: boolean): string {
-  if (debug && error instanceof Error) return error.stack ?? error.message;
+  if (!(error instanceof Error)) return String(error);
+  if (debug) return error.stack ?? error.message;
   if (error instanceof TypedFailure) return `${error.type}: ${error.message}`;
-  if (error instanceof Error) return error.message;
-  return String(error);
+  if (error instanceof CommandFailure || error instanceof InfraProblem) return error.message;
+  // Nobody foresaw this one: its message may hold a stack of another process.
+  return `${error.message.split('\n')[0]} (unexpected; REITERATE_DEBUG=1 shows where)`;
 }

@@ -9,6 +9,8 @@ import { newsOf, runView } from './view.ts';
 export interface FollowOptions {
   /** `live` redraws at a terminal; `lines` says what is new; `quiet` only calls `onSnapshot`. */
   show: 'live' | 'lines' | 'quiet';
+  /** Removes the live view when the run is closed: the caller shows the result. */
+  clear?: boolean;
   onSnapshot?: (snapshot: Snapshot) => void;
   /** Aborting ends the watching, not the run. */
   signal?: AbortSignal;
@@ -39,7 +41,10 @@ export async function follow(
         screen?.(runView(snapshot, width(), pc).join('\n'));
         options.onSnapshot?.(snapshot);
         last = snapshot;
-        if (!snapshot.run.open) return snapshot;
+        if (!snapshot.run.open) {
+          if (options.clear) screen?.clear();
+          return snapshot;
+        }
       } catch (error) {
         const away = error instanceof CommandFailure && error.code === exitCodes.unreachable;
         // A server that restarts comes back; one that never answered does not.

@@ -81,7 +81,8 @@ export function newsOf(before: Snapshot | null, now: Snapshot): string[] {
   const lines: string[] = [];
   const had = before?.progress ?? null;
   const has = now.progress;
-  if (before?.run.status !== now.run.status) lines.push(`${now.run.runKey}  ${now.run.status}`);
+  const status = before?.run.status === now.run.status ? [] : [`${now.run.runKey}  ${now.run.status}`];
+  if (now.run.open) lines.push(...status);
   if (!now.workerPolls && before?.workerPolls !== false) lines.push(noWorker);
   if (has) {
     for (const { generation, accuracy } of has.evaluations.slice(had?.evaluations.length ?? 0))
@@ -99,6 +100,7 @@ export function newsOf(before: Snapshot | null, now: Snapshot): string[] {
   for (const retried of now.retried)
     if (!before?.retried.some(({ id, attempt }) => id === retried.id && attempt === retried.attempt))
       lines.push(clip(retriedLine(retried), 200));
+  if (!now.run.open) lines.push(...status);
   return lines;
 }
 

@@ -95,7 +95,7 @@ async function train(
       const run = await startOrContinue(temporal, config, options);
       note('');
       const show = process.stderr.isTTY ? 'live' : 'lines';
-      const last = await follow(temporal, run.workflowId, { show, signal });
+      const last = await follow(temporal, run.workflowId, { show, signal, clear: true });
       if (signal.aborted || !last || last.run.open) {
         note(
           '',

@@ -27,7 +27,8 @@ function pageOf({ runKey, status, head, generations, evaluations }: ShownRun): s
   const lines = fields([
     ['run', runKey],
     ['status', status],
-    ['head', head ? `generation ${head.generation}, ${head.hash}` : 'nothing committed yet'],
+    ['head', head ? `generation ${head.generation}` : 'nothing committed yet'],
+    ...(head ? [['hash', head.hash] as const] : []),
   ]);
   const rewards = generations.map(({ meanReward }) => meanReward);
   const first = generations[0]?.generation;
