@@ -1,103 +1,15 @@
 import { gradients } from '../graph/autodiff.ts';
 import { product, sum, symbol, type Dim } from '../graph/dims.ts';
-import { Graph, type Value } from '../graph/graph.ts';
-import {
-  divide,
-  gatherRows,
-  linear,
-  loraLinear,
-  reshape,
-  softmax,
-  targetLogProb,
-} from '../graph/ops/index.ts';
-import { Program, type ProgramOptions } from '../graph/program.ts';
-import { adapterShapes, loraName, modules, type LoraShape } from '../weights/adapter.ts';
-import type { Checkpoint, ModelConfig, Tensor } from '../weights/checkpoint.ts';
+import type { Value } from '../graph/graph.ts';
+import { divide, gatherRows, linear, reshape, softmax, targetLogProb } from '../graph/ops/index.ts';
+import type { Program, ProgramOptions } from '../graph/program.ts';
+import type { LoraShape } from '../weights/adapter.ts';
 import { cached, causal, sharedPrompt } from './attend.ts';
-import { llama, llamaHead, llamaTensors, rotaryNames, type Attend, type Parameters } from './llama.ts';
+import { draft, type Draft, type ModelWeights } from './draft.ts';
+import type { Attend } from './llama.ts';
 import { grpo } from './objective.ts';
 
-/** The base model's tensors by Hugging Face name, made once and shared without copies by all programs. */
-export interface ModelWeights {
-  config: ModelConfig;
-  tensors: Readonly<Record<string, Tensor>>;
-}
-
-/** Reads all tensors of a checkpoint, and adds the rotation tables. */
-export function arrangeWeights(checkpoint: Checkpoint): ModelWeights {
-  const { config } = checkpoint;
-  const tensors = Object.fromEntries(llamaTensors(config).map((name) => [name, checkpoint.tensor(name)]));
-  return { config, tensors: { ...tensors, ...rotaryTables(config) } };
-}
-
-/** cos and sin of position · θ^(−2i/D), in double precision before rounding. */
-function rotaryTables({ contextLength, headDim, ropeTheta }: ModelConfig): Record<string, Tensor> {
-  const half = headDim / 2;
-  const table = (of: (angle: number) => number): Tensor => ({
-    shape: [contextLength, half],
-    data: Float32Array.from({ length: contextLength * half }, (_, i) =>
-      of(Math.floor(i / half) * ropeTheta ** (-(i % half) / half)),
-    ),
-  });
-  return { [rotaryNames.cosine]: table(Math.cos), [rotaryNames.sine]: table(Math.sin) };
-}
-
-/** A graph with the model's parameters in it, ready for one of the programs below. */
-interface Draft {
-  graph: Graph;
-  config: ModelConfig;
-  parameters: Parameters;
-  /** Adapter inputs in the order of `adapterShapes`. */
-  adapter: Value[];
-  compile(options: ProgramOptions): Promise<Program>;
-}
-
-/**
- * `fed` weights are inputs that share the buffers of `ModelWeights`; `packed` ones belong to the session,
- * which lays them out for the processor: a third faster when few rows are multiplied, at the price of a copy.
- */
-function draft(
-  { config, tensors }: ModelWeights,
-  lora: LoraShape | null,
-  placement: 'fed' | 'packed',
-  options: { trainAdapter: boolean } = { trainAdapter: false },
-): Draft {
-  const graph = new Graph();
-  const made = new Map<string, Value>();
-  const weight = (name: string): Value => {
-    const known = made.get(name);
-    if (known) return known;
-    const { shape, data } = tensors[name]!;
-    const value = placement === 'fed' ? graph.input(name, 'float32', shape) : graph.weight(name, shape, data);
-    made.set(name, value);
-    return value;
-  };
-  const adapter = new Map(
-    [...(lora ? adapterShapes(config, lora) : [])].map(([name, shape]) => [
-      name,
-      graph.input(name, 'float32', shape, options.trainAdapter),
-    ]),
-  );
-  const parameters: Parameters = {
-    weight,
-    linear: (layer, target, x) => {
-      const [a, b] = [adapter.get(loraName(layer, target, 'A')), adapter.get(loraName(layer, target, 'B'))];
-      const base = weight(`model.layers.${layer}.${modules[target]}.weight`);
-      return lora && a && b ? loraLinear(x, base, { a, b, scale: lora.alpha / lora.rank }) : linear(x, base);
-    },
-  };
-  return {
-    graph,
-    config,
-    parameters,
-    adapter: [...adapter.values()],
-    compile: (programOptions) => {
-      const fed = graph.inputs.filter(({ name }) => name in tensors).map(({ name }) => name);
-      const bound = Object.fromEntries(fed.map((name) => [name, tensors[name]!.data]));
-      return Program.create(graph, programOptions, bound);
-    },
-  };
-}
+export { arrangeWeights, type ModelWeights } from './draft.ts';
 
 const [N, P, G, C] = [symbol('N'), symbol('P'), symbol('G'), symbol('C')];
 const [L, S, B, K] = [symbol('L'), symbol('S'), symbol('B'), symbol('K')];
@@ -115,22 +27,13 @@ export function prefillProgram(
   lora: LoraShape | null,
   options: ProgramOptions,
 ): Promise<Program> {
-  const { graph, config, parameters, compile } = draft(weights, lora, 'fed');
-  const tokens = product(N, P);
+  const { graph, config, hiddenStates, head, compile } = draft(weights, lora, 'fed');
   const attend = causal(graph, config, N, P, (layer, keys, values) => {
     graph.output(`promptKey.${layer}`, keys);
     graph.output(`promptValue.${layer}`, values);
   });
-  const hidden = llama(
-    config,
-    parameters,
-    attend,
-    graph.input('tokenIds', 'int64', [tokens]),
-    graph.input('positions', 'int64', [tokens, 1]),
-  );
-  const last = gatherRows(hidden, graph.input('lastRows', 'int64', [N]));
-  const { norm, table } = llamaHead(config, parameters);
-  const logits = linear(norm(last), table);
+  const last = gatherRows(hiddenStates(attend, product(N, P)), graph.input('lastRows', 'int64', [N]));
+  const logits = linear(head.norm(last), head.table);
   graph.output('logits', logits);
   const temperature = graph.input('temperature', 'float32', [N, 1]);
   graph.output('probabilities', softmax(divide(logits, temperature)));
@@ -152,7 +55,7 @@ export function decodeProgram(
   lora: LoraShape | null,
   options: ProgramOptions,
 ): Promise<Program> {
-  const { graph, config, parameters, compile } = draft(weights, lora, 'packed');
+  const { graph, config, hiddenStates, head, compile } = draft(weights, lora, 'packed');
   const { keyValueHeads: kv, headDim: d } = config;
   const rollouts = product(N, G);
   const masks = {
@@ -179,31 +82,17 @@ export function decodeProgram(
       graph.output(`value.${layer}`, reshape(values, [N, kv, G, d]));
     },
   );
-  const hidden = llama(
-    config,
-    parameters,
-    attend,
-    graph.input('tokenIds', 'int64', [rollouts]),
-    graph.input('positions', 'int64', [rollouts, 1]),
-  );
-  const { norm, table } = llamaHead(config, parameters);
+  const hidden = head.norm(hiddenStates(attend, rollouts));
   const temperature = graph.input('temperature', 'float32', [rollouts, 1]);
-  graph.output('probabilities', softmax(divide(linear(norm(hidden), table), temperature)));
+  // Logits are linear in the hidden states, which are narrower: divided there.
+  graph.output('probabilities', softmax(linear(divide(hidden, temperature), head.table)));
   return compile(options);
 }
 
 /** Log-probs [R] of `targets` at `scoredRows`; the output table is used for these rows only. */
-function scoredLogProbs({ graph, config, parameters }: Draft, attend: Attend, tokens: Dim): Value {
-  const hidden = llama(
-    config,
-    parameters,
-    attend,
-    graph.input('tokenIds', 'int64', [tokens]),
-    graph.input('positions', 'int64', [tokens, 1]),
-  );
-  const rows = gatherRows(hidden, graph.input('scoredRows', 'int64', [R]));
-  const { norm, table } = llamaHead(config, parameters);
-  return targetLogProb(norm(rows), table, graph.input('targets', 'int64', [R]), B, K);
+function scoredLogProbs({ graph, hiddenStates, head }: Draft, attend: Attend, tokens: Dim): Value {
+  const rows = gatherRows(hiddenStates(attend, tokens), graph.input('scoredRows', 'int64', [R]));
+  return targetLogProb(head.norm(rows), head.table, graph.input('targets', 'int64', [R]), B, K);
 }
 
 /** The same for prompts with their completions. */
@@ -253,7 +142,7 @@ export function trainingProgram(
   lora: LoraShape,
   options: ProgramOptions,
 ): Promise<Program> {
-  const model = draft(weights, lora, 'fed', { trainAdapter: true });
+  const model = draft(weights, lora, 'fed', true);
   const { graph, adapter } = model;
   const logProbs = completionLogProbs(model);
   const perToken = (name: string) => graph.input(name, 'float32', [R]);

@@ -1,0 +1,102 @@
+import { Graph, type Value } from '../graph/graph.ts';
+import type { Dim } from '../graph/dims.ts';
+import { linear, loraLinear } from '../graph/ops/index.ts';
+import { Program, type ProgramOptions } from '../graph/program.ts';
+import { adapterShapes, loraName, modules, type LoraShape } from '../weights/adapter.ts';
+import type { Checkpoint, ModelConfig, Tensor } from '../weights/checkpoint.ts';
+import { llama, llamaHead, llamaTensors, rotaryNames, type Attend, type Parameters } from './llama.ts';
+
+/** The base model's tensors by Hugging Face name, made once and shared without copies by all programs. */
+export interface ModelWeights {
+  config: ModelConfig;
+  tensors: Readonly<Record<string, Tensor>>;
+}
+
+/** Reads all tensors of a checkpoint, and adds the rotation tables. */
+export function arrangeWeights(checkpoint: Checkpoint): ModelWeights {
+  const { config } = checkpoint;
+  const tensors = Object.fromEntries(llamaTensors(config).map((name) => [name, checkpoint.tensor(name)]));
+  return { config, tensors: { ...tensors, ...rotaryTables(config) } };
+}
+
+/** cos and sin of position · θ^(−2i/D), in double precision before rounding. */
+function rotaryTables({ contextLength, headDim, ropeTheta }: ModelConfig): Record<string, Tensor> {
+  const half = headDim / 2;
+  const frequencies = Array.from({ length: half }, (_, i) => ropeTheta ** (-i / half));
+  const table = (of: (angle: number) => number): Tensor => {
+    const data = new Float32Array(contextLength * half);
+    for (let position = 0; position < contextLength; position++)
+      for (let i = 0; i < half; i++) data[position * half + i] = of(position * frequencies[i]!);
+    return { shape: [contextLength, half], data };
+  };
+  return { [rotaryNames.cosine]: table(Math.cos), [rotaryNames.sine]: table(Math.sin) };
+}
+
+/** A graph that has the model in it but no task yet. */
+export interface Draft {
+  graph: Graph;
+  config: ModelConfig;
+  /** The inputs of the adapter, in the order of `adapterShapes`. */
+  adapter: Value[];
+  /** Hidden states [tokens, hidden] of the inputs tokenIds [tokens] and positions [tokens, 1]. */
+  hiddenStates(attend: Attend, tokens: Dim): Value;
+  /** The final norm, and the output table [vocab, hidden]. */
+  head: ReturnType<typeof llamaHead>;
+  compile(options: ProgramOptions): Promise<Program>;
+}
+
+/**
+ * Starts a graph. `fed` weights are inputs that share the buffers of `ModelWeights`; `packed` ones belong to the
+ * session, which lays them out for the processor: a third faster when few rows are multiplied, at the price
+ * of a copy.
+ */
+export function draft(
+  { config, tensors }: ModelWeights,
+  lora: LoraShape | null,
+  placement: 'fed' | 'packed',
+  trainAdapter = false,
+): Draft {
+  const graph = new Graph();
+  const weights = new Map<string, Value>();
+  const weight = (name: string): Value => {
+    const known = weights.get(name);
+    if (known) return known;
+    const { shape, data } = tensors[name]!;
+    const value = placement === 'fed' ? graph.input(name, 'float32', shape) : graph.weight(name, shape, data);
+    weights.set(name, value);
+    return value;
+  };
+  const adapter = new Map(
+    [...(lora ? adapterShapes(config, lora) : [])].map(([name, shape]) => [
+      name,
+      graph.input(name, 'float32', shape, trainAdapter),
+    ]),
+  );
+  const parameters: Parameters = {
+    weight,
+    linear: (layer, target, x) => {
+      const [a, b] = [adapter.get(loraName(layer, target, 'A')), adapter.get(loraName(layer, target, 'B'))];
+      const base = weight(`model.layers.${layer}.${modules[target]}.weight`);
+      return lora && a && b ? loraLinear(x, base, { a, b, scale: lora.alpha / lora.rank }) : linear(x, base);
+    },
+  };
+  return {
+    graph,
+    config,
+    adapter: [...adapter.values()],
+    hiddenStates: (attend, tokens) => {
+      const tokenIds = graph.input('tokenIds', 'int64', [tokens]);
+      const positions = graph.input('positions', 'int64', [tokens, 1]);
+      return llama(config, parameters, attend, tokenIds, positions);
+    },
+    head: llamaHead(config, parameters),
+    compile: (options) => {
+      const fed = placement === 'fed' ? [...weights.keys()] : [];
+      return Program.create(
+        graph,
+        options,
+        Object.fromEntries(fed.map((name) => [name, tensors[name]!.data])),
+      );
+    },
+  };
+}
