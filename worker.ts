@@ -1,6 +1,6 @@
 import { hostname, cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
 import {
   bundleWorkflowCode,
   DefaultLogger,
@@ -24,7 +24,12 @@ import { taskQueues } from './workflows/contract/names.ts';
 export type Role = keyof typeof taskQueues;
 
 export interface WorkerSettings {
-  temporal: { address: string; namespace: string };
+  temporal: {
+    address: string;
+    namespace: string;
+    /** TLS, API key and headers, for a server that is not ours. */
+    options: Pick<ConnectionOptions, 'tls' | 'apiKey' | 'metadata'>;
+  };
   store: StoreConnection;
   /** Path of the model file for a model name of a configuration; fails with `ModelUnavailable`. */
   resolveModel: (name: string) => Promise<string>;
@@ -47,11 +52,11 @@ const shutdownForceTime = '20s';
 export async function runWorker(settings: WorkerSettings): Promise<void> {
   const { log } = settings;
   installRuntimeLogger(log);
-  const { address, namespace } = settings.temporal;
+  const { address, namespace, options } = settings.temporal;
   const store = connectStore(settings.store);
   await store.check();
-  const native = await NativeConnection.connect({ address });
-  const connection = await Connection.connect({ address });
+  const native = await NativeConnection.connect({ address, ...options });
+  const connection = await Connection.connect({ address, ...options });
   const models = openModels(settings);
   const graders = createGraderPool();
   try {

@@ -61,7 +61,7 @@ export const smallConfig: RunConfig = {
 
 export async function connectHarness() {
   const services = await testServices();
-  const connection = await Connection.connect({ address: services.temporal.address });
+  const connection = await Connection.connect({ address: services.temporal.address, ...services.temporal.options });
   const client = new Client({ connection, namespace: services.temporal.namespace });
   return { services, client, store: connectStore(services.store), close: () => connection.close() };
 }
