@@ -90,6 +90,14 @@ test('one engine: blobs, abort, queue, kill -9 and silence, each followed by an 
     await assert.rejects(engine.generate(lost, prompts, options), (error) => error === missing);
   });
 
+  await t.test('a prompt without room for its answer is refused', async () => {
+    const long = [{ tokenIds: new Array<number>(8180).fill(5), keys: prompts[0]!.keys }];
+    await assert.rejects(
+      engine.generate(null, long, options),
+      failsWith('InvalidRunConfig', /prompt 0 has 8180 tokens.*8192/),
+    );
+  });
+
   await t.test('an abort rejects with its reason, at work and in the queue', async () => {
     const reason = new Error('enough');
     const atWork = new AbortController();
@@ -129,15 +137,6 @@ test('one engine: blobs, abort, queue, kill -9 and silence, each followed by an 
     assert.equal(alive(pid), false);
     await assert.rejects(engine.model(), failsWith('WorkerStopping', /closed/));
   });
-});
-
-test('a prompt without room for its answer is refused', async () => {
-  const engine = await device();
-  const long = [{ tokenIds: new Array<number>(8180).fill(5), keys: prompts[0]!.keys }];
-  await assert.rejects(
-    engine.generate(null, long, options),
-    failsWith('InvalidRunConfig', /prompt 0 has 8180 tokens.*8192/),
-  );
 });
 
 test('the engine ends with its parent, which any TypeScript loader may have started', async () => {
