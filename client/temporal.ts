@@ -10,10 +10,21 @@ import {
   type WorkflowExecutionDescription,
   type WorkflowExecutionInfo,
 } from '@temporalio/client';
-import { ApplicationFailure, defineSearchAttributeKey, type TypedSearchAttributes } from '@temporalio/common';
+import {
+  ApplicationFailure,
+  defineSearchAttributeKey,
+  NamespaceNotFoundError,
+  type TypedSearchAttributes,
+} from '@temporalio/common';
 import type { RunConfig } from '../workflows/contract/config.ts';
 import type { TemporalConnection } from '../infra/services/connection.ts';
-import { runKeyOf, runStatuses, taskQueues, type RunStatus } from '../workflows/contract/names.ts';
+import {
+  namespace as ourNamespace,
+  runKeyOf,
+  runStatuses,
+  taskQueues,
+  type RunStatus,
+} from '../workflows/contract/names.ts';
 import type { RunProgress, SteeringAnswer } from '../workflows/contract/progress.ts';
 import { CommandFailure, exitCodes } from './exit.ts';
 
@@ -85,18 +96,18 @@ export async function ask<T>(
 
 function translated({ address, namespace }: Temporal, error: unknown): unknown {
   if (error instanceof WorkflowNotFoundError) return error;
+  if (error instanceof NamespaceNotFoundError)
+    return new CommandFailure(
+      exitCodes.unreachable,
+      `Temporal at ${address} has no namespace '${namespace}': set TEMPORAL_NAMESPACE, or make it there; the local server has '${ourNamespace}'.`,
+      { cause: error },
+    );
   const grpc = isGrpcServiceError(error)
     ? error
     : error instanceof Error && isGrpcServiceError(error.cause)
       ? error.cause
       : null;
   if (!grpc) return error;
-  if (/namespace .*not found/i.test(grpc.details ?? ''))
-    return new CommandFailure(
-      exitCodes.unreachable,
-      `Temporal at ${address} has no namespace '${namespace}': \`reiterate up\` makes it on the local server.`,
-      { cause: error },
-    );
   if (grpc.code === grpcUnavailable || isGrpcDeadlineError(grpc)) return unreachable(address, error);
   return error;
 }
