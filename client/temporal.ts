@@ -6,7 +6,6 @@ import {
   WorkflowExecutionAlreadyStartedError,
   WorkflowFailedError,
   WorkflowNotFoundError,
-  WorkflowUpdateFailedError,
   type WorkflowExecutionDescription,
   type WorkflowExecutionInfo,
 } from '@temporalio/client';
@@ -25,7 +24,7 @@ import {
   taskQueues,
   type RunStatus,
 } from '../workflows/contract/names.ts';
-import type { RunProgress, SteeringAnswer } from '../workflows/contract/progress.ts';
+import type { RunProgress } from '../workflows/contract/progress.ts';
 import { CommandFailure, exitCodes } from './exit.ts';
 
 /** A connection to the Temporal server that the commands work with. */
@@ -94,7 +93,8 @@ export async function ask<T>(
   }
 }
 
-function translated({ address, namespace }: Temporal, error: unknown): unknown {
+/** Temporal's errors as sentences that say what to do; others as they are. */
+export function translated({ address, namespace }: Temporal, error: unknown): unknown {
   if (error instanceof WorkflowNotFoundError) return error;
   if (error instanceof NamespaceNotFoundError)
     return new CommandFailure(
@@ -278,84 +278,3 @@ export async function workerPolls(temporal: Temporal): Promise<boolean> {
 }
 
 export const noWorker = 'no worker is running: start one with `reiterate worker`';
-
-/** How long a worker may take to answer an update: it may first have to replay the run. */
-const answerTimeoutMs = 30_000;
-
-/** Sends an update to a run and waits for the answer of its worker. */
-export async function steer(
-  temporal: Temporal,
-  run: string,
-  update: 'pause' | 'resume' | 'stopAfterGeneration',
-  generation?: number,
-): Promise<SteeringAnswer> {
-  const found = await describeRun(temporal, run);
-  refuseEnded(found);
-  if (!(await workerPolls(temporal)))
-    throw new CommandFailure(exitCodes.unreachable, `Nobody can answer, ${noWorker}.`);
-  const handle = temporal.client.workflow.getHandle(found.workflowId);
-  const answer =
-    generation === undefined
-      ? handle.executeUpdate<SteeringAnswer, []>(update)
-      : handle.executeUpdate<SteeringAnswer, [number]>(update, { args: [generation] });
-  try {
-    return await within(answer, answerTimeoutMs, `'${found.workflowId}' did not answer '${update}'`);
-  } catch (error) {
-    if (error instanceof WorkflowUpdateFailedError)
-      throw new CommandFailure(
-        exitCodes.conflict,
-        `${update} was refused: ${error.cause?.message ?? error.message}`,
-      );
-    throw translated(temporal, error);
-  }
-}
-
-/** Cancels a run at once and waits until it is closed. */
-export async function cancelRun(temporal: Temporal, run: string): Promise<RunInTemporal> {
-  const found = await describeRun(temporal, run);
-  refuseEnded(found);
-  const handle = temporal.client.workflow.getHandle(found.workflowId);
-  await ask(temporal, () => handle.cancel());
-  const deadline = Date.now() + 2 * answerTimeoutMs;
-  for (;;) {
-    const now = await describeRun(temporal, run);
-    if (!now.open) return now;
-    if (!(await workerPolls(temporal)))
-      throw new CommandFailure(
-        exitCodes.unreachable,
-        `The run is asked to stop and does so when a worker runs; ${noWorker}.`,
-      );
-    if (Date.now() > deadline)
-      throw new CommandFailure(
-        exitCodes.unreachable,
-        `'${run}' is asked to stop, but has not ended yet: see \`reiterate watch ${run}\`.`,
-      );
-    await new Promise((resolve) => setTimeout(resolve, 500));
-  }
-}
-
-function refuseEnded(run: RunInTemporal): void {
-  if (!run.open)
-    throw new CommandFailure(exitCodes.conflict, `'${run.workflowId}' has ended already (${run.status}).`);
-}
-
-async function within<T>(work: Promise<T>, timeoutMs: number, what: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () =>
-        reject(
-          new CommandFailure(
-            exitCodes.unreachable,
-            `${what} within ${timeoutMs / 1000} s: is its worker busy or gone?`,
-          ),
-        ),
-      timeoutMs,
-    );
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { wholeNumber } from '../arguments.ts';
 import { withTemporal } from '../connect.ts';
-import { cancelRun, steer } from '../temporal.ts';
+import { cancelRun, steer } from '../steering.ts';
 import { print, printJson } from '../terminal.ts';
 
 export function pauseCommand(): Command {

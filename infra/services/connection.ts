@@ -1,5 +1,5 @@
 import { loadClientConfigProfile, toClientOptions } from '@temporalio/envconfig';
-import type { ConnectionOptions } from '@temporalio/client';
+import type { NativeConnectionOptions } from '@temporalio/worker';
 import type { StoreConnection } from '../../activities/artifacts/minioStore.ts';
 import { namespace as ourNamespace } from '../../workflows/contract/names.ts';
 import { InfraProblem } from '../problem.ts';
@@ -24,7 +24,7 @@ export interface TemporalConnection {
   /** null for a server that is not ours. */
   uiUrl: string | null;
   /** What a server that is not ours may ask for besides. */
-  options: Pick<ConnectionOptions, 'tls' | 'apiKey' | 'metadata'>;
+  options: Pick<NativeConnectionOptions, 'tls' | 'apiKey' | 'metadata'>;
 }
 
 /**
