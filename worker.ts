@@ -1,10 +1,11 @@
 import { hostname, cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
+import { Client, Connection } from '@temporalio/client';
 import {
   bundleWorkflowCode,
   DefaultLogger,
   NativeConnection,
+  type NativeConnectionOptions,
   Runtime,
   Worker,
   type WorkerOptions,
@@ -28,7 +29,7 @@ export interface WorkerSettings {
     address: string;
     namespace: string;
     /** TLS, API key and headers, for a server that is not ours. */
-    options: Pick<ConnectionOptions, 'tls' | 'apiKey' | 'metadata'>;
+    options: Pick<NativeConnectionOptions, 'tls' | 'apiKey' | 'metadata'>;
   };
   store: StoreConnection;
   /** Path of the model file for a model name of a configuration; fails with `ModelUnavailable`. */

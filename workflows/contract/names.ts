@@ -46,7 +46,10 @@ export function padGeneration(generation: number): string {
   return String(generation).padStart(4, '0');
 }
 
-/** `runKey` names a run for ever: workflow id + '@' + first 8 of `firstExecutionRunId`. */
+/**
+ * `runKey` names a run for ever: workflow id + '@' + the last 8 digits of `firstExecutionRunId`. The last, because
+ * the first are a clock (UUID version 7), the same for two runs started within a minute.
+ */
 export function runKeyOf(workflowId: string, firstExecutionRunId: string): string {
-  return `${workflowId}@${firstExecutionRunId.slice(0, 8)}`;
+  return `${workflowId}@${firstExecutionRunId.slice(-8)}`;
 }
