@@ -4,6 +4,7 @@ import {
   ApplicationFailure,
   ChildWorkflowFailure,
   condition,
+  ContinueAsNew,
   continueAsNew,
   defineQuery,
   defineUpdate,
@@ -168,6 +169,8 @@ export async function exitRun(input: unknown, continued?: Continuation): Promise
     if (progress.evaluations.at(-1)?.generation !== progress.head.generation)
       await evaluate(config, progress);
   } catch (error) {
+    // How the SDK leaves this execution for the next one: not a failure.
+    if (error instanceof ContinueAsNew) throw error;
     if (isCancellation(error)) {
       show('stopped');
       throw error;

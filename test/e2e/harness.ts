@@ -61,7 +61,10 @@ export const smallConfig: RunConfig = {
 
 export async function connectHarness() {
   const services = await testServices();
-  const connection = await Connection.connect({ address: services.temporal.address, ...services.temporal.options });
+  const connection = await Connection.connect({
+    address: services.temporal.address,
+    ...services.temporal.options,
+  });
   const client = new Client({ connection, namespace: services.temporal.namespace });
   return { services, client, store: connectStore(services.store), close: () => connection.close() };
 }
@@ -89,7 +92,11 @@ export async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<
 }
 
 export function startRun(client: Client, id: string, config: unknown) {
-  return client.workflow.start('exitRun', { workflowId: id, taskQueue: taskQueues.run, args: [config] });
+  return client.workflow.start<(config: unknown) => Promise<RunProgress>>('exitRun', {
+    workflowId: id,
+    taskQueue: taskQueues.run,
+    args: [config],
+  });
 }
 
 /** Waits until an activity of a workflow has reported progress, so that a kill lands in its middle. */

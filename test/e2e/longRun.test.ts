@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { readChain } from '../../activities/artifacts/manifests.ts';
+import { connectHarness, end, smallConfig, startRun, startWorkerProcess } from './harness.ts';
+
+const harness = await connectHarness();
+let worker: ChildProcess;
+
+before(async () => {
+  worker = await startWorkerProcess();
+});
+
+after(async () => {
+  await end(worker, 'SIGTERM');
+  await harness.close();
+});
+
+/** A model of two layers with random weights: it learns nothing, but its generations take no time. */
+const tinyModel = fileURLToPath(new URL('../fixtures/policy/tiny.gguf', import.meta.url));
+
+test('a run longer than one workflow execution continues as new, with one unbroken chain', async () => {
+  const generations = 23;
+  const handle = await startRun(harness.client, `long-${process.pid}`, {
+    ...smallConfig,
+    model: tinyModel,
+    // Its context is too short for a prompt that quotes an answer.
+    strategy: 'grpo',
+    curriculum: {
+      ...smallConfig.curriculum,
+      selectProbability: 0,
+      selfIteration: false,
+      divergeProbability: 0,
+    },
+    generations,
+    sampling: { ...smallConfig.sampling, promptsPerGeneration: 2, rolloutsPerPrompt: 2, maxNewTokens: 4 },
+    evaluation: { ...smallConfig.evaluation, tasks: 2, depth: 0, every: 10 },
+  });
+  const { firstExecutionRunId } = handle;
+  const outcome = await handle.result();
+  assert.equal(outcome.status, 'completed');
+  assert.equal(outcome.rewards.length, generations);
+  assert.equal(outcome.rewardsFrom, 1);
+  assert.deepEqual(
+    outcome.evaluations.map(({ generation }) => generation),
+    [0, 10, 20, generations],
+  );
+  assert.ok(outcome.runKey.endsWith(firstExecutionRunId.slice(-8)));
+  const { runId } = await harness.client.workflow.getHandle(handle.workflowId).describe();
+  assert.notEqual(runId, firstExecutionRunId, 'a later execution finished the run');
+  const chain = await readChain(harness.store, outcome.runKey);
+  assert.deepEqual(
+    chain.map(({ content }) => content.generation),
+    Array.from({ length: generations + 1 }, (_, generation) => generation),
+  );
+});
