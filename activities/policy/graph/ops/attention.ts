@@ -47,8 +47,8 @@ export const attention = operation('attention', (queries: Value, segments: reado
     const shared = segment.keys.shape.length === 4;
     expectShape(segment.keys, shared ? [n, kv, size, d] : [n, kv, g, size, d], 'keys');
     expectShape(segment.values, segment.keys.shape, 'values');
-    const product_ = matmul(reshape(queries, rowsFor(segment, d)), segment.keys, { transB: 1, alpha: scale });
-    const score = reshape(product_, perQuery(size));
+    const dots = matmul(reshape(queries, rowsFor(segment, d)), segment.keys, { transB: 1, alpha: scale });
+    const score = reshape(dots, perQuery(size));
     return segment.mask ? emit('Add', [score, segment.mask], perQuery(size)) : score;
   });
   const sizes = segments.map(sizeOf);
