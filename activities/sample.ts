@@ -1,6 +1,6 @@
 import type { From, Place, PlanResult, Shard } from '../workflows/contract/steps.ts';
 import { PlanResult as PlanResultSchema } from '../workflows/contract/steps.ts';
-import type { RunConfig } from '../workflows/contract/config.ts';
+import type { RunConfig, SamplingConfig } from '../workflows/contract/config.ts';
 import { canonicalBytes } from './artifacts/canonical.ts';
 import { keys } from './artifacts/keys.ts';
 import { once } from './artifacts/once.ts';
@@ -72,17 +72,23 @@ export async function storePlan(
   for (const { step } of plan.prompts) byStep[step] = (byStep[step] ?? 0) + 1;
   return {
     plan: ref,
-    shards: shardsOf(plan.prompts.length, config.sampling.promptsPerShard),
+    shards: shardsOf(plan.prompts, config.sampling),
     prompts: byStep,
     promptTokens: plan.prompts.reduce((sum, prompt) => sum + prompt.promptIds.length, 0),
     seconds: secondsSince(started),
   };
 }
 
-function shardsOf(prompts: number, perShard: number): Shard[] {
-  return Array.from({ length: Math.ceil(prompts / perShard) }, (_, ordinal) => {
+/**
+ * As many rollouts in a shard as `promptsPerShard` prompts of training have: the engine is fast on many rows, and an
+ * evaluation plays its prompts only once.
+ */
+function shardsOf(prompts: PlannedPrompt[], { promptsPerShard, rolloutsPerPrompt }: SamplingConfig): Shard[] {
+  const rollouts = prompts[0]?.seeds.length ?? 1;
+  const perShard = Math.max(1, Math.floor((promptsPerShard * rolloutsPerPrompt) / rollouts));
+  return Array.from({ length: Math.ceil(prompts.length / perShard) }, (_, ordinal) => {
     const first = ordinal * perShard;
-    return { ordinal, first, count: Math.min(perShard, prompts - first) };
+    return { ordinal, first, count: Math.min(perShard, prompts.length - first) };
   });
 }
 

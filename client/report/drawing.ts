@@ -100,7 +100,7 @@ interface Measure {
 /** One measure by generation; generations without a value are left out. */
 export function measure(
   points: GenerationPoint[],
-  { title, note, size, tickFormat = '~g', value }: Measure,
+  { title, note, size, tickFormat = '~r', value }: Measure,
 ): Html {
   const data = points.flatMap((point): Datum[] => {
     const y = value(point);
