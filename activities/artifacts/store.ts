@@ -5,7 +5,11 @@ import type { Ref } from '../../workflows/contract/ref.ts';
  * `TypedFailure`s: `ArtifactMissing`, `ArtifactCorrupt`, `StoreUnavailable`, `StoreDenied`.
  */
 export interface Store {
-  /** Puts if absent. When the key exists with the same bytes, its Ref; with others, `ArtifactConflict`. */
+  /**
+   * Puts if absent; what is there stays as it is. When the key holds other bytes, left by an attempt that ended before
+   * it committed (another kind of processor computes other bits), these go beside it, under the key with their hash.
+   * So every Ref names what its own attempt made, and the attempt that commits decides which of them count.
+   */
   put(key: string, bytes: Uint8Array, contentType: string): Promise<Ref>;
   /** Puts with `If-None-Match: *`; the loser gets the winner's bytes. */
   putOnce(

@@ -63,6 +63,26 @@ test('work that fails commits nothing and is done again', async () => {
   assert.equal(await once(store, key, null, z.int(), () => Promise.resolve(7)), 7);
 });
 
+test('an attempt that died before it committed, having made other bytes, does not end the step', async () => {
+  const key = `${folder}steps/half.json`;
+  const Pair = z.strictObject({ policy: Ref, optimizer: Ref });
+  await assert.rejects(
+    once(store, key, null, Pair, async () => {
+      await put('half/policy.bin', 'policy of the first attempt');
+      throw new Error('worker died');
+    }),
+  );
+  const { policy, optimizer } = await once(store, key, null, Pair, async () => ({
+    policy: await put('half/policy.bin', 'policy of the second attempt'),
+    optimizer: await put('half/optimizer.bin', 'optimizer of the second attempt'),
+  }));
+  for (const [ref, text] of [
+    [policy, 'policy of the second attempt'],
+    [optimizer, 'optimizer of the second attempt'],
+  ] as const)
+    assert.equal(new TextDecoder().decode(await store.read(ref)), text);
+});
+
 test('a committed result is only returned when what it names is still there, unchanged', async () => {
   const step = (name: string) =>
     once(store, `${folder}steps/${name}.json`, null, Result, async () => ({
