@@ -2,6 +2,7 @@ import {
   ActivityFailure,
   allHandlersFinished,
   ApplicationFailure,
+  CancellationScope,
   ChildWorkflowFailure,
   condition,
   ContinueAsNew,
@@ -18,6 +19,8 @@ import {
   upsertSearchAttributes,
   workflowInfo,
   WorkflowIdReusePolicy,
+  type ChildWorkflowHandle,
+  type Workflow,
 } from '@temporalio/workflow';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import type { RunConfig } from './contract/config.ts';
@@ -50,7 +53,9 @@ export interface Continuation {
 
 /** Keeps a history short enough to replay quickly and to read. */
 const generationsPerExecution = 20;
+/** Numbers that travel from execution to execution stay small; the record in the store has all. */
 const rewardsKept = 1000;
+const evaluationsKept = 200;
 
 const attribute = {
   run: defineSearchAttributeKey('ReiterateRun', 'KEYWORD'),
@@ -150,8 +155,10 @@ export async function exitRun(input: unknown, continued?: Continuation): Promise
     );
     if (progress.evaluations.length === 0) await evaluate(config, progress);
 
-    for (let made = 0; progress.head.generation < stopAt; made++) {
+    for (let made = 0; ; made++) {
       await condition(() => progress.status !== 'paused');
+      // Looked at after the pause: `stopAfterGeneration` may have come during it.
+      if (progress.head.generation >= stopAt) break;
       if (made > 0 && (made >= generationsPerExecution || workflowInfo().continueAsNewSuggested)) {
         await condition(allHandlersFinished);
         const { runKey, head, rewards, evaluations, status } = progress;
@@ -171,7 +178,8 @@ export async function exitRun(input: unknown, continued?: Continuation): Promise
   } catch (error) {
     // How the SDK leaves this execution for the next one: not a failure.
     if (error instanceof ContinueAsNew) throw error;
-    if (isCancellation(error)) {
+    // A child that somebody cancelled by itself is a failure of the run.
+    if (isCancellation(error) && CancellationScope.current().consideredCancelled) {
       show('stopped');
       throw error;
     }
@@ -193,23 +201,23 @@ const childOptions = {
 
 async function makeGeneration(config: RunConfig, progress: RunProgress, head: Head): Promise<void> {
   const number = head.generation + 1;
-  const { workflowId } = workflowInfo();
+  const paused = progress.status === 'paused';
   progress.generation = number;
-  progress.child = generationWorkflowId(workflowId, number);
   upsertSearchAttributes([{ key: attribute.generation, value: number }]);
   const child = await startChild(generation, {
     ...childOptions,
-    workflowId: progress.child,
+    workflowId: generationWorkflowId(workflowInfo().workflowId, number),
     staticSummary: `generation ${number} of ${config.generations}`,
     args: [
       {
         from: { runKey: progress.runKey, head },
         generation: number,
         rolloutsPerPrompt: config.sampling.rolloutsPerPrompt,
-        paused: progress.status === 'paused',
+        paused,
       },
     ],
   });
+  await childStarted(progress, child, paused);
   const committed = await child.result();
   progress.head = committed.head;
   progress.rewards.push(committed.meanReward);
@@ -227,23 +235,37 @@ async function makeGeneration(config: RunConfig, progress: RunProgress, head: He
 async function evaluate(config: RunConfig, progress: RunProgress): Promise<void> {
   const { head } = progress;
   if (!head || config.evaluation.tasks === 0) return;
-  progress.child = evaluationWorkflowId(workflowInfo().workflowId, head.generation);
+  const paused = progress.status === 'paused';
   const child = await startChild(evaluation, {
     ...childOptions,
-    workflowId: progress.child,
+    workflowId: evaluationWorkflowId(workflowInfo().workflowId, head.generation),
     staticSummary: `evaluation of generation ${head.generation}, k = 0…${config.evaluation.depth}`,
     args: [
       {
         from: { runKey: progress.runKey, head },
         depth: config.evaluation.depth,
         samplesPerTask: config.evaluation.samplesPerTask,
-        paused: progress.status === 'paused',
+        paused,
       },
     ],
   });
+  await childStarted(progress, child, paused);
   const { accuracy } = await child.result();
   progress.evaluations.push({ generation: head.generation, accuracy });
+  // The first is that of the untrained policy, which all others are compared with.
+  if (progress.evaluations.length > evaluationsKept) progress.evaluations.splice(1, 1);
   await closeChild(progress, `history of evaluation ${head.generation}`);
+}
+
+/** Makes the child known; a pause or resume that came while it was being started found nobody to tell. */
+async function childStarted(
+  progress: RunProgress,
+  child: Pick<ChildWorkflowHandle<Workflow>, 'workflowId' | 'signal'>,
+  pausedAtStart: boolean,
+): Promise<void> {
+  progress.child = child.workflowId;
+  if ((progress.status === 'paused') !== pausedAtStart)
+    await child.signal(setPaused, !pausedAtStart).catch(ignoreClosed);
 }
 
 /** Keeps the closed child's history beside the run: what happened stays known when Temporal forgets it. */

@@ -28,7 +28,7 @@ export interface RunProgress {
   /** Mean reward of the committed generations, the newest thousand; the first is of generation `rewardsFrom`. */
   rewards: number[];
   rewardsFrom: number;
-  /** Held-out accuracy at k = 0…K, by the generation evaluated. */
+  /** Held-out accuracy at k = 0…K, by the generation evaluated: the first and the newest. */
   evaluations: { generation: number; accuracy: number[] }[];
   failure: string | null;
 }
