@@ -1,8 +1,8 @@
 import { emptyCurriculum } from './curriculum/score.ts';
 import { assumptions } from './curriculum/assumptions.ts';
-import { canonicalBytes, hashOf } from './artifacts/canonical.ts';
+import { canonicalBytes, hashOf, legibleBytes } from './artifacts/canonical.ts';
 import { keys } from './artifacts/keys.ts';
-import { commitManifest } from './artifacts/manifests.ts';
+import { commitManifest, findManifest } from './artifacts/manifests.ts';
 import type { Dependencies } from './dependencies.ts';
 import { withHeartbeat } from './boundary.ts';
 import { observe } from './commit.ts';
@@ -15,6 +15,10 @@ export function initialise(dependencies: Dependencies) {
   return ({ runKey, config }: InitialiseInput): Promise<Head> =>
     withHeartbeat(async () => {
       const { store } = dependencies;
+      const configHash = hashOf(config);
+      const committed = await findManifest(store, runKey, 0);
+      // Of another configuration: the commit below says so.
+      if (committed?.manifest.content.configHash === configHash) return committed.head;
       // Wrong family names and impossible task counts are found here, before any work.
       dependencies.openDomain(config.domain);
       const device = await dependencies.device(config.model, config.threads);
@@ -23,12 +27,11 @@ export function initialise(dependencies: Dependencies) {
         config.training.lora,
         keyToHex(keyOf([config.seed, 'adapter'])),
       );
-      const place = { kind: 'generation', generation: 0 } as const;
       const [configRef, policy, curriculum] = await Promise.all([
-        store.put(keys.config(runKey), canonicalBytes(config), 'application/json'),
+        store.put(keys.config(runKey), legibleBytes(config), 'application/json'),
         store.put(keys.policy(runKey, 0), adapter, 'application/octet-stream'),
         store.put(keys.curriculum(runKey, 0), canonicalBytes(emptyCurriculum()), 'application/json'),
-        store.put(keys.assumptions(runKey), canonicalBytes(assumptions), 'application/json'),
+        store.put(keys.assumptions(runKey), legibleBytes(assumptions), 'application/json'),
       ]);
       const artifacts = {
         config: configRef,
@@ -46,9 +49,9 @@ export function initialise(dependencies: Dependencies) {
         runKey,
         {
           schema: 1,
-          generation: place.generation,
+          generation: 0,
           parent: null,
-          configHash: hashOf(config),
+          configHash,
           seed: config.seed,
           model: model.sha256,
           policy: policy.sha256,
