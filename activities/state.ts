@@ -1,6 +1,7 @@
 import { RunConfig } from '../workflows/contract/config.ts';
 import type { Ref } from '../workflows/contract/ref.ts';
 import type { From } from '../workflows/contract/steps.ts';
+import { parseJson } from './artifacts/canonical.ts';
 import type { Manifest } from './artifacts/manifest.ts';
 import { readManifest } from './artifacts/manifests.ts';
 import type { Store } from './artifacts/store.ts';
@@ -15,8 +16,8 @@ export interface State {
 
 export async function loadState(store: Store, from: From): Promise<State> {
   const manifest = await readManifest(store, from.head);
-  const config = RunConfig.parse(await readJson(store, manifest.observed.artifacts.config));
-  return { manifest, config };
+  const ref = manifest.observed.artifacts.config;
+  return { manifest, config: parseJson(await store.read(ref), RunConfig, ref.key) };
 }
 
 export async function loadCurriculum(store: Store, state: State): Promise<Curriculum> {
