@@ -62,8 +62,8 @@ export async function findHead(
   runKey: string,
 ): Promise<{ head: Head; manifest: Manifest } | null> {
   const folders = await store.folders(keys.generations(runKey));
-  // The last folder may belong to a generation still being made.
-  for (const generation of folders.map(generationOfFolder).reverse()) {
+  // By number: names sort only up to generation 9999. The last folder may belong to a generation still being made.
+  for (const generation of folders.map(generationOfFolder).sort((a, b) => b - a)) {
     const found = await findManifest(store, runKey, generation);
     if (found) return found;
   }
