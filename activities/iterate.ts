@@ -5,7 +5,7 @@ import { encodeRollouts } from './artifacts/parquet.ts';
 import type { Plan, RolloutRow } from './artifacts/records.ts';
 import { secondsSince, withHeartbeat } from './boundary.ts';
 import type { Dependencies } from './dependencies.ts';
-import { blobOf, loadState, readJson } from './state.ts';
+import { assertModel, blobOf, loadState, readJson } from './state.ts';
 
 /** Plays each prompt of a shard G times with the head's policy. */
 export function iterate(dependencies: Dependencies) {
@@ -16,7 +16,8 @@ export function iterate(dependencies: Dependencies) {
       const key = keys.step(runKey, place, 'iterate', shard.ordinal);
       return once(store, key, [head.hash, input.plan.sha256, shard], IterateResult, async () => {
         const started = performance.now();
-        const { manifest, config } = await loadState(store, input);
+        const state = await loadState(store, input);
+        const { manifest, config } = state;
         const plan = (await readJson(store, input.plan)) as Plan;
         const prompts = plan.prompts.slice(shard.first, shard.first + shard.count);
         const device = await dependencies.device(config.model, config.threads);
@@ -33,6 +34,7 @@ export function iterate(dependencies: Dependencies) {
           },
           call,
         );
+        await assertModel(device, state);
         const rows = prompts.flatMap((prompt, index) =>
           (completions[index] ?? []).map((completion, rollout): RolloutRow => {
             const { instance: _, promptText, seeds, ...columns } = prompt;

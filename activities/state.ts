@@ -1,4 +1,5 @@
 import { RunConfig } from '../workflows/contract/config.ts';
+import { TypedFailure } from '../workflows/contract/failures.ts';
 import type { Ref } from '../workflows/contract/ref.ts';
 import type { From } from '../workflows/contract/steps.ts';
 import { parseJson } from './artifacts/canonical.ts';
@@ -6,7 +7,7 @@ import type { Manifest } from './artifacts/manifest.ts';
 import { readManifest } from './artifacts/manifests.ts';
 import type { Store } from './artifacts/store.ts';
 import type { Curriculum } from './curriculum/types.ts';
-import type { Blob } from './policy/policy.ts';
+import type { Blob, Device } from './policy/policy.ts';
 
 /** A committed generation, read by hash and verified: the manifest is the whole state (invariant 2). */
 export interface State {
@@ -18,6 +19,20 @@ export async function loadState(store: Store, from: From): Promise<State> {
   const manifest = await readManifest(store, from.head);
   const ref = manifest.observed.artifacts.config;
   return { manifest, config: parseJson(await store.read(ref), RunConfig, ref.key) };
+}
+
+/**
+ * Call it when the device has done its work: the model is loaded then, and the answer costs nothing.
+ *
+ * @throws `ModelUnavailable` when this worker's file of that name is not the model that the run began with.
+ */
+export async function assertModel(device: Device, { manifest, config }: State): Promise<void> {
+  const { sha256 } = await device.model();
+  if (sha256 === manifest.content.model) return;
+  throw new TypedFailure(
+    'ModelUnavailable',
+    `The file of model '${config.model}' on this worker has sha256 ${sha256}; the run began with ${manifest.content.model}. Put that file in its place.`,
+  );
 }
 
 export async function loadCurriculum(store: Store, state: State): Promise<Curriculum> {

@@ -7,7 +7,7 @@ import type { GroupRow } from './artifacts/records.ts';
 import { secondsSince, withHeartbeat } from './boundary.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { TrainGroup } from './policy/policy.ts';
-import { blobOf, loadState } from './state.ts';
+import { assertModel, blobOf, loadState } from './state.ts';
 
 const safetensors = 'application/octet-stream';
 
@@ -21,7 +21,8 @@ export function update(dependencies: Dependencies) {
       const key = keys.step(runKey, place, 'update');
       return once(store, key, [input.head.hash, input.groups.sha256], UpdateStepResult, async () => {
         const started = performance.now();
-        const { manifest, config } = await loadState(store, input);
+        const state = await loadState(store, input);
+        const { manifest, config } = state;
         const before = manifest.observed.artifacts;
         const groups = trainGroups(await decodeGroups(await store.read(input.groups), input.groups.key));
         const device = await dependencies.device(config.model, config.threads);
@@ -39,6 +40,7 @@ export function update(dependencies: Dependencies) {
             },
             call,
           );
+          await assertModel(device, state);
           call.signal.throwIfAborted();
           [policy, optimizer] = await Promise.all([
             store.put(keys.policy(runKey, generation), updated.adapter, safetensors),
