@@ -1,4 +1,5 @@
 import type { Activities } from '../workflows/contract/steps.ts';
+import { withHeartbeat } from './boundary.ts';
 import { commit } from './commit.ts';
 import type { Dependencies } from './dependencies.ts';
 import { evaluate } from './evaluate.ts';
@@ -15,14 +16,19 @@ import { update } from './update.ts';
 export function createActivities(dependencies: Dependencies): Activities {
   return {
     initialise: initialise(dependencies),
-    sample: sample(dependencies),
+    sample: beating(sample(dependencies)),
     iterate: iterate(dependencies),
     evaluate: evaluate(dependencies),
-    score: score(dependencies),
+    score: beating(score(dependencies)),
     update: update(dependencies),
-    commit: commit(dependencies),
-    pose: pose(dependencies),
-    summarise: summarise(dependencies),
-    exportHistory: exportHistory(dependencies),
+    commit: beating(commit(dependencies)),
+    pose: beating(pose(dependencies)),
+    summarise: beating(summarise(dependencies)),
+    exportHistory: beating(exportHistory(dependencies)),
   };
+}
+
+/** A step that has no progress to tell, but is missed soon when its worker dies. */
+function beating<Input, Result>(step: (input: Input) => Promise<Result>) {
+  return (input: Input) => withHeartbeat(() => step(input));
 }

@@ -38,6 +38,8 @@ const sandboxOptions: ActivityOptions = {
 const storageOptions: ActivityOptions = {
   taskQueue: taskQueues.run,
   startToCloseTimeout: '10 minutes',
+  // Longer than the others': encoding a large table or opening a tokenizer holds up the worker's thread.
+  heartbeatTimeout: '30s',
   retry: retry(70),
 };
 
