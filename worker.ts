@@ -76,10 +76,11 @@ export async function runWorker(settings: WorkerSettings): Promise<void> {
       );
     const stop = () => workers.forEach((worker) => worker.getState() === 'RUNNING' && worker.shutdown());
     settings.signal?.addEventListener('abort', stop, { once: true });
-    const running = Promise.all(workers.map((worker) => worker.run()));
+    // One that ends takes the others along: left alone they would go on taking steps, with no engine to do them.
+    const running = Promise.allSettled(workers.map((worker) => worker.run().finally(stop)));
     if (settings.signal?.aborted) stop();
     settings.onReady?.();
-    await running;
+    for (const end of await running) if (end.status === 'rejected') throw end.reason;
   } finally {
     await Promise.allSettled([models.close(), graders.close()]);
     await Promise.allSettled([connection.close(), native.close()]);
