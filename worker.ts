@@ -20,7 +20,8 @@ import { createActivities } from './activities/index.ts';
 import { openDevice } from './activities/policy/engine/device.ts';
 import type { Device, Tokenizer } from './activities/policy/policy.ts';
 import { openTokenizer } from './activities/policy/tokenizer/tokenizer.ts';
-import { taskQueues } from './workflows/contract/names.ts';
+import { TypedFailure } from './workflows/contract/failures.ts';
+import { searchAttributes, taskQueues } from './workflows/contract/names.ts';
 
 export type Role = keyof typeof taskQueues;
 
@@ -46,6 +47,9 @@ export interface WorkerSettings {
 /** How long a step may take to stop: about two mini-steps of the engine. */
 const shutdownForceTime = '20s';
 
+/** Longest wait for one answer of the Temporal server. */
+const answerMs = 10_000;
+
 /**
  * Runs a worker until `signal` aborts. One process may serve every task queue (the embedded default); production
  * runs the roles apart, one `policy` worker for each device.
@@ -61,6 +65,7 @@ export async function runWorker(settings: WorkerSettings): Promise<void> {
   const models = openModels(settings);
   const graders = createGraderPool();
   try {
+    await checkSearchAttributes(connection, namespace, log);
     const activities = createActivities({
       store,
       ...models,
@@ -86,6 +91,28 @@ export async function runWorker(settings: WorkerSettings): Promise<void> {
     await Promise.allSettled([connection.close(), native.close()]);
   }
 }
+
+/** A run that sets an attribute which the server does not know would hang for ever in its first workflow task. */
+async function checkSearchAttributes(connection: Connection, namespace: string, log: Logger): Promise<void> {
+  let known: Record<string, unknown>;
+  try {
+    const ask = () => connection.operatorService.listSearchAttributes({ namespace });
+    known = (await connection.withDeadline(Date.now() + answerMs, ask)).customAttributes;
+  } catch (error) {
+    // A server may keep this question to its operators.
+    return log.warn({ error }, 'cannot see whether the search attributes of runs are registered');
+  }
+  const missing = Object.entries(searchAttributes).filter(([name]) => !(name in known));
+  if (missing.length === 0) return;
+  const flags = missing.map(([name, type]) => `--name ${name} --type ${typeNames[type]}`).join(' ');
+  throw new TypedFailure(
+    'ServerUnprepared',
+    `Temporal namespace '${namespace}' lacks search attributes of runs. Register them: temporal operator search-attribute create --namespace ${namespace} ${flags}`,
+  );
+}
+
+/** As the Temporal CLI writes them. */
+const typeNames = { KEYWORD: 'Keyword', INT: 'Int', DOUBLE: 'Double' } as const;
 
 async function optionsOf(role: Role, activities: object): Promise<WorkerOptions> {
   const common: WorkerOptions = {

@@ -49,6 +49,7 @@ const codeOfFailure: Partial<Record<FailureType, ExitCode>> = {
   ArtifactConflict: exitCodes.conflict,
   StoreUnavailable: exitCodes.unreachable,
   StoreDenied: exitCodes.unreachable,
+  ServerUnprepared: exitCodes.unreachable,
 };
 
 /** The exit code an error deserves. */

@@ -24,6 +24,7 @@ export const failures = {
   EngineSilent: { retryable: true, means: 'the engine made no progress within its deadline and was killed' },
   GraderUnavailable: { retryable: true, means: 'the grader process could not be started or kept dying' },
   WorkerStopping: { retryable: true, means: 'the worker is shutting down; another one goes on' },
+  ServerUnprepared: { retryable: false, means: 'the Temporal server lacks something that runs need' },
   PayloadsTooLarge: { retryable: false, means: 'a step tried to send more than 64 KiB through Temporal' },
 } as const;
 
