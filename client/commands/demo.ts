@@ -45,8 +45,8 @@ export function demoCommand(): Command {
       'after',
       `
 An unfinished demo of the same name goes on where it was. At a terminal the
-services stay up at the end, until Ctrl-C; elsewhere those that the demo
-started are stopped.
+services stay up at the end, until Ctrl-C; elsewhere they are stopped. When
+one of them ran before the demo, they all stay up.
 
 Example: reiterate demo --seed 2`,
     )
@@ -68,11 +68,12 @@ async function demo(options: Options): Promise<void> {
     const services = await up({ report: note });
     const setUpMs = performance.now() - setUpStarted;
     note(`Set up in ${duration(setUpMs)}.`);
-    const last = await train(services, config, options, setUpMs, interrupt.signal);
+    const { signal } = interrupt;
+    const last = signal.aborted ? null : await train(services, config, options, setUpMs, signal);
     process.exitCode = exitCodeFor(last);
   } finally {
     interrupt.done();
-    // What ran before the demo is somebody's; the rest is ours to stop.
+    // When one ran before, somebody uses them.
     if (ranBefore.size === 0) await down({ report: note });
     else note('The services ran before and stay up; stop them with `reiterate down`.');
   }
@@ -92,16 +93,17 @@ async function train(
     note(`Starting a worker, log in ${workerLog}`);
     const worker = await startWorkerProcess(workerLog);
     try {
+      if (signal.aborted) return null;
       const run = await startOrContinue(temporal, config, options);
       note('');
       const show = process.stderr.isTTY ? 'live' : 'lines';
       const last = await follow(temporal, run.workflowId, { show, signal, clear: true });
-      if (signal.aborted || !last || last.run.open) {
+      if (!last || last.run.open) {
         note(
           '',
           `Interrupted. The run keeps what it has: \`reiterate demo --id ${run.workflowId}\` goes on with it,`,
+          'and so does `reiterate up` with `reiterate worker`.',
         );
-        note(`and so does \`reiterate up\` with \`reiterate worker\`.`);
         return last;
       }
       const report = await tryReport(connection.store, last.run.runKey);
