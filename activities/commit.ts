@@ -1,5 +1,6 @@
 import { activityInfo } from '@temporalio/activity';
-import type { CommitInput, CommitResult } from '../workflows/contract/steps.ts';
+import { TypedFailure } from '../workflows/contract/failures.ts';
+import type { CommitInput, CommitResult, Conservation } from '../workflows/contract/steps.ts';
 import type { GenerationMetrics, ManifestObserved } from './artifacts/manifest.ts';
 import { commitManifest } from './artifacts/manifests.ts';
 import { decodeGroups } from './artifacts/parquet.ts';
@@ -14,6 +15,7 @@ export function commit(dependencies: Dependencies) {
     const { runKey, generation, score, update } = input;
     const { manifest } = await loadState(store, input);
     const rows = await decodeGroups(await store.read(score.groups), score.groups.key);
+    assertConserved(rows, score.conservation);
     const metrics = measure(rows, input);
     const artifacts = {
       config: manifest.observed.artifacts.config,
@@ -50,6 +52,19 @@ export function commit(dependencies: Dependencies) {
     const summary = `Generation ${generation}: mean reward ${metrics.meanReward.toFixed(3)}, ${metrics.groupsWithSignal} of ${score.conservation.drawn} groups with signal, buffer ${metrics.bufferSize} at mean depth ${metrics.bufferMeanDepth.toFixed(2)}, policy ${update.policy.sha256.slice(0, 8)}`;
     return { head, meanReward: metrics.meanReward, summary };
   };
+}
+
+/** Invariant of every generation: drawn = trained + without signal + filtered + failed, and each is in the record. */
+function assertConserved(rows: GroupRow[], conservation: Conservation): void {
+  const { drawn, trained, withoutSignal, filtered, failed } = conservation;
+  const lost = [...Object.values(filtered), ...Object.values(failed)];
+  const accounted = lost.reduce((sum, prompts) => sum + prompts, trained + withoutSignal);
+  const recorded = new Set(rows.map(({ ordinal }) => ordinal)).size;
+  if (accounted !== drawn || recorded !== drawn)
+    throw new TypedFailure(
+      'ConservationViolated',
+      `${drawn} prompts were drawn, ${accounted} are accounted for, ${recorded} are in the groups`,
+    );
 }
 
 /** The `observed` half of a manifest: what happened to this execution of the run. */

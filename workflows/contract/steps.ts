@@ -39,6 +39,7 @@ export const Conservation = z.strictObject({
   filtered: Counts,
   failed: Counts,
 });
+export type Conservation = z.infer<typeof Conservation>;
 
 /** What one update did; see `UpdateMetrics` of the policy engine. */
 export const UpdateMetrics = z.strictObject({
