@@ -11,6 +11,7 @@ import {
   defineUpdate,
   getExternalWorkflowHandle,
   isCancellation,
+  log,
   ParentClosePolicy,
   setCurrentDetails,
   setHandler,
@@ -26,7 +27,7 @@ import { defineSearchAttributeKey } from '@temporalio/common';
 import type { RunConfig } from './contract/config.ts';
 import { evaluationWorkflowId, generationWorkflowId, runKeyOf, type RunStatus } from './contract/names.ts';
 import type { RunProgress, SteeringAnswer } from './contract/progress.ts';
-import type { Head } from './contract/ref.ts';
+import { Head } from './contract/ref.ts';
 import { parseRunConfig } from './contract/validate.ts';
 import { runDetails } from './details.ts';
 import { evaluation } from './evaluation.ts';
@@ -77,6 +78,11 @@ const attribute = {
 export async function exitRun(input: unknown, continued?: Continuation): Promise<RunProgress> {
   const parsed = parseRunConfig(input);
   if (!parsed.ok) throw ApplicationFailure.nonRetryable(parsed.problems.join('\n'), 'InvalidRunConfig');
+  if (continued && !(continued.runKey && Head.safeParse(continued.head).success))
+    throw ApplicationFailure.nonRetryable(
+      'a second argument says where a dead run goes on: { "runKey": …, "head": { "generation", "hash", "manifest" } }',
+      'InvalidRunConfig',
+    );
   const { config } = parsed;
   const { workflowId, firstExecutionRunId } = workflowInfo();
   const progress: RunProgress = {
@@ -273,9 +279,15 @@ async function closeChild(progress: RunProgress, summary: string): Promise<void>
   const workflowId = progress.child;
   progress.child = null;
   if (!workflowId) return;
-  await steps.exportHistory.executeWithOptions({ activityId: `export-${workflowId}`, summary }, [
-    { runKey: progress.runKey, workflowId },
-  ]);
+  try {
+    await steps.exportHistory.executeWithOptions({ activityId: `export-${workflowId}`, summary }, [
+      { runKey: progress.runKey, workflowId },
+    ]);
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    // A copy for audits: that it cannot be made is no reason to end a run.
+    log.warn(`The history of ${workflowId} was not kept`, { reason: rootOf(error).message });
+  }
 }
 
 /** A child that has just closed cannot be signalled; it has nothing left to pause. */
