@@ -16,6 +16,8 @@ const shortLifeMs = 10_000;
 export interface WorkerProcess {
   /** Drains the worker and waits for its end. */
   stop(): Promise<void>;
+  /** Rejects when the worker cannot be kept alive; without one the run would wait for ever. */
+  failed: Promise<never>;
 }
 
 /**
@@ -25,12 +27,19 @@ export interface WorkerProcess {
 export async function startWorkerProcess(log: string): Promise<WorkerProcess> {
   let stopping = false;
   let child = await launch(log);
+  let giveUp!: (reason: Error) => void;
+  const failed = new Promise<never>((_, reject) => (giveUp = reject));
+  // Whoever waits for the run hears of it; before that nobody has to.
+  failed.catch(() => {});
   const supervise = (watched: ChildProcess, startedMs: number) => {
     watched.once('exit', (code, signal) => {
       if (stopping) return;
       if (Date.now() - startedMs < shortLifeMs)
-        return note(
-          `The worker ended again (${signal ?? code}), see ${log}; start one with \`reiterate worker\`.`,
+        return giveUp(
+          new CommandFailure(
+            exitCodes.failed,
+            `The worker ended again (${signal ?? code}), see ${log}. The run keeps what it has: mend the cause and start \`reiterate worker\`.`,
+          ),
         );
       note(`The worker ended (${signal ?? code}), see ${log}; starting it again.`);
       sleep(restartDelayMs)
@@ -40,11 +49,12 @@ export async function startWorkerProcess(log: string): Promise<WorkerProcess> {
           if (stopping) child.kill();
           else supervise(child, Date.now());
         })
-        .catch((error: Error) => note(error.message));
+        .catch(giveUp);
     });
   };
   supervise(child, Date.now());
   return {
+    failed,
     async stop() {
       stopping = true;
       if (child.exitCode !== null || child.signalCode !== null) return;

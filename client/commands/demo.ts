@@ -97,7 +97,10 @@ async function train(
       const run = await startOrContinue(temporal, config, options);
       note('');
       const show = process.stderr.isTTY ? 'live' : 'lines';
-      const last = await follow(temporal, run.workflowId, { show, signal, clear: true });
+      const last = await Promise.race([
+        follow(temporal, run.workflowId, { show, signal, clear: true }),
+        worker.failed,
+      ]);
       if (!last || last.run.open) {
         note(
           '',
