@@ -1,11 +1,11 @@
 import { baseInstance, answered, instanceOf } from '../../activities/curriculum/identity.ts';
 import type { BufferEntry, Draw, Instance, Outcome } from '../../activities/curriculum/types.ts';
 import type { RunConfig } from '../../workflows/contract/config.ts';
-import demo from '../../presets/demo.json' with { type: 'json' };
+import diverge from '../../presets/diverge.json' with { type: 'json' };
 
-/** The demo's configuration with other curriculum values. */
+/** The configuration of a preset with other curriculum values. */
 export function configWith(curriculum: Partial<RunConfig['curriculum']>, rolloutsPerPrompt = 4): RunConfig {
-  const config = demo as unknown as RunConfig;
+  const config = diverge as unknown as RunConfig;
   return {
     ...config,
     curriculum: { ...config.curriculum, ...curriculum },

@@ -33,7 +33,7 @@ test('the four strategies differ only in strategy and curriculum values', async 
 });
 
 test('every path of the assumptions table is a path of the configuration', async () => {
-  const config = await load('demo.json');
+  const config = await load('diverge.json');
   for (const { path } of assumptions)
     for (const one of path?.split(', ') ?? []) {
       const [section, key] = one.split('.') as [
@@ -46,7 +46,7 @@ test('every path of the assumptions table is a path of the configuration', async
 });
 
 test('values that cannot go together are named by path', async () => {
-  const config = await load('demo.json');
+  const config = await load('diverge.json');
   const problems = (changes: object) =>
     RunConfig.safeParse({ ...config, ...changes }).error?.issues.map(
       ({ path, message }) => `${path.join('.')}: ${message}`,

@@ -7,7 +7,7 @@ import { connectStore } from '../../../activities/artifacts/minioStore.ts';
 import { buildReport } from '../../../client/report/report.ts';
 import { testServices } from '../../services.ts';
 import { type Synthetic, writeSyntheticRun } from './syntheticRun.ts';
-import demo from '../../../presets/demo.json' with { type: 'json' };
+import preset from '../../../presets/diverge.json' with { type: 'json' };
 
 const store = connectStore((await testServices()).store);
 
@@ -99,7 +99,7 @@ test('groups are filtered by step, family, outcome and words, and show answer af
   browser.goTo('#words=no model ever said this');
   assert.equal(browser.count(), '0 groups');
   browser.goTo('#from=heldOut');
-  assert.equal(browser.count(), `${demo.evaluation.tasks} held-out problems`);
+  assert.equal(browser.count(), `${preset.evaluation.tasks} held-out problems`);
   assert.match(browser.cards()[0]!, /before training.*k = 0.*k = 4.*after generation 6.*k = 0.*k = 4/s);
 });
 
@@ -125,7 +125,7 @@ test('a page of a large run shows a sample, and says so', async () => {
   const bulky = await report({ generations: 5, evaluations: 2, suffix: 'x'.repeat(25_000) });
   assert.ok(bulky.length < 5_000_000, `${bulky.length} characters`);
   assert.match(bulky, /Shown are \d+ of 40 groups, an even sample/);
-  assert.match(bulky, new RegExp(`Shown are \\d+ of ${demo.evaluation.tasks} held-out problems`));
+  assert.match(bulky, new RegExp(`Shown are \\d+ of ${preset.evaluation.tasks} held-out problems`));
   const browser = open(bulky);
   for (const generation of [1, 5]) {
     browser.goTo(`#generation=${generation}`);
@@ -139,7 +139,7 @@ test('a run that only has begun, one without evaluations, and one without a curr
   assert.equal(open(begun).count(), 'There are no histories yet.');
   const measured = await report({ generations: 0, evaluations: 1 });
   assert.match(measured, /before training/);
-  assert.equal(open(measured).count(), `${demo.evaluation.tasks} held-out problems`);
+  assert.equal(open(measured).count(), `${preset.evaluation.tasks} held-out problems`);
   const plain = await report({ generations: 1, evaluations: 0, strategy: 'grpo' });
   assert.doesNotMatch(plain, /Depth of the task buffer|Held-out accuracy/);
   assert.match(plain, /Training reward/);

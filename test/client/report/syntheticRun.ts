@@ -33,7 +33,7 @@ export interface Synthetic {
  * Its chance to answer right grows with every generation.
  */
 export async function writeSyntheticRun(store: Store, runKey: string, synthetic: Synthetic): Promise<void> {
-  const preset = `../../../presets/${synthetic.strategy === 'grpo' ? 'grpo' : 'demo'}.json`;
+  const preset = `../../../presets/${synthetic.strategy === 'grpo' ? 'grpo' : 'diverge'}.json`;
   const given: unknown = JSON.parse(readFileSync(new URL(preset, import.meta.url), 'utf8'));
   const config = { ...RunConfig.parse(given), generations: Math.max(1, synthetic.generations) };
   const domain = openDomain(config.domain);
