@@ -18,7 +18,7 @@ export function depthTable(evaluations: EvaluationSummary[]): Html {
       <thead>
         <tr>
           <th rowspan="2">k</th>
-          ${shown.map((evaluation) => html`<th colspan="4">${name(evaluation)}</th>`)}
+          ${shown.map((evaluation) => html`<th colspan="2">${name(evaluation)}</th>`)}
         </tr>
         <tr>
           ${shown.map(
