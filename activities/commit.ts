@@ -5,6 +5,7 @@ import type { GenerationMetrics, ManifestObserved } from './artifacts/manifest.t
 import { commitManifest } from './artifacts/manifests.ts';
 import { decodeGroups } from './artifacts/parquet.ts';
 import type { GroupRow } from './artifacts/records.ts';
+import { mean } from './curriculum/statistics.ts';
 import type { Dependencies } from './dependencies.ts';
 import { loadState } from './state.ts';
 
@@ -111,8 +112,4 @@ function measure(rows: GroupRow[], { score, update }: CommitInput): GenerationMe
     completionTokens: rows.reduce((sum, row) => sum + row.completionIds.length, 0),
     update: update.metrics,
   };
-}
-
-function mean(numbers: number[]): number {
-  return numbers.reduce((sum, value) => sum + value, 0) / Math.max(numbers.length, 1);
 }

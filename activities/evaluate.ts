@@ -6,6 +6,7 @@ import { decodeRollouts, encodeGraded } from './artifacts/parquet.ts';
 import type { GradedRow, Plan } from './artifacts/records.ts';
 import { secondsSince, withHeartbeat } from './boundary.ts';
 import { answered } from './curriculum/identity.ts';
+import { mean } from './curriculum/statistics.ts';
 import type { Dependencies } from './dependencies.ts';
 import { loadState, readJson } from './state.ts';
 
@@ -57,7 +58,7 @@ export function evaluate(dependencies: Dependencies) {
         const qualities = rows.flatMap(({ quality }) => (quality === null ? [] : [quality]));
         return {
           graded: ref,
-          meanQuality: qualities.reduce((sum, quality) => sum + quality, 0) / Math.max(qualities.length, 1),
+          meanQuality: mean(qualities),
           failed: rows.length - qualities.length,
           seconds: secondsSince(started),
         };

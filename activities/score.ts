@@ -6,7 +6,7 @@ import { encodeGroups } from './artifacts/parquet.ts';
 import type { GroupRow, Plan } from './artifacts/records.ts';
 import { secondsSince } from './boundary.ts';
 import { scoreGeneration } from './curriculum/score.ts';
-import { bufferStatistics } from './curriculum/statistics.ts';
+import { bufferStatistics, mean } from './curriculum/statistics.ts';
 import type { Outcome } from './curriculum/types.ts';
 import type { Dependencies } from './dependencies.ts';
 import { readAnswers, type Answer } from './answers.ts';
@@ -73,7 +73,3 @@ function outcomeOf(answer: Answer): Outcome {
 }
 
 const shaOf = ({ sha256 }: { sha256: string }) => sha256;
-
-function mean(numbers: number[]): number {
-  return numbers.reduce((sum, value) => sum + value, 0) / Math.max(numbers.length, 1);
-}

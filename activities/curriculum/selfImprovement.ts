@@ -1,4 +1,5 @@
 import { stream } from '../random.ts';
+import { mean } from './statistics.ts';
 
 /** A number with its 95 % interval. */
 export interface Estimate {
@@ -43,7 +44,7 @@ export function selfImprovement(
   const brokenP = count(firstPS, lastPS);
   const resampled = resampledProblems(firstPS.length, seed);
   return {
-    accuracyK: qualitiesKPS.map((qualitiesPS) => estimate(qualitiesPS.map(meanOf), resampled)),
+    accuracyK: qualitiesKPS.map((qualitiesPS) => estimate(qualitiesPS.map(mean), resampled)),
     correctedK: qualitiesKPS.map((qualitiesPS) => total(count(qualitiesPS, firstPS))),
     brokenK: qualitiesKPS.map((qualitiesPS) => total(count(firstPS, qualitiesPS))),
     delta: estimate(
@@ -65,13 +66,8 @@ function resampledProblems(problems: number, seed: number): number[][] {
 /** The mean over problems, and the 2.5 % and 97.5 % quantiles of the resampled means. */
 function estimate(valuesP: readonly number[], resampled: readonly (readonly number[])[]): Estimate {
   const means = resampled
-    .map((problems) => meanOf(problems.map((problem) => valuesP[problem]!)))
+    .map((problems) => mean(problems.map((problem) => valuesP[problem]!)))
     .sort((a, b) => a - b);
   const quantile = (share: number) => means[Math.round(share * (means.length - 1))]!;
-  return { value: meanOf(valuesP), low: quantile(0.025), high: quantile(0.975) };
-}
-
-/** 0 for no numbers, so that an evaluation of no problems has no NaN. */
-function meanOf(numbers: readonly number[]): number {
-  return numbers.reduce((sum, value) => sum + value, 0) / Math.max(numbers.length, 1);
+  return { value: mean(valuesP), low: quantile(0.025), high: quantile(0.975) };
 }

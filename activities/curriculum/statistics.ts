@@ -17,3 +17,8 @@ export function bufferStatistics({ buffer }: Curriculum): {
     meanScore: sum(buffer.map(({ score }) => score)) / Math.max(size, 1),
   };
 }
+
+/** The arithmetic mean, added up from the first; 0 for no numbers, so that nothing empty becomes a NaN. */
+export function mean(numbers: readonly number[]): number {
+  return numbers.reduce((sum, value) => sum + value, 0) / Math.max(numbers.length, 1);
+}
