@@ -25,7 +25,13 @@ import {
 } from '@temporalio/workflow';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import type { RunConfig } from './contract/config.ts';
-import { evaluationWorkflowId, generationWorkflowId, runKeyOf, type RunStatus } from './contract/names.ts';
+import {
+  continuedStatus,
+  evaluationWorkflowId,
+  generationWorkflowId,
+  runKeyOf,
+  type RunStatus,
+} from './contract/names.ts';
 import type { RunProgress, SteeringAnswer } from './contract/progress.ts';
 import { Head } from './contract/ref.ts';
 import { parseRunConfig } from './contract/validate.ts';
@@ -169,6 +175,8 @@ export async function exitRun(input: unknown, continued?: Continuation): Promise
         await condition(allHandlersFinished);
         const { runKey, head, rewards, evaluations, status } = progress;
         const carried = { runKey, head, rewards, evaluations, paused: status === 'paused' };
+        // Else a list of running runs would name this execution for ever, beside the one that goes on.
+        upsertSearchAttributes([{ key: attribute.status, value: continuedStatus }]);
         await continueAsNew<typeof exitRun>(
           config,
           stopAt < config.generations ? { ...carried, stopAt } : carried,

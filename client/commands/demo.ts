@@ -16,6 +16,7 @@ import { writeReport } from '../reportFile.ts';
 import {
   connectTemporal,
   findRun,
+  listRunsInTemporal,
   pageOf,
   startRun,
   type RunInTemporal,
@@ -95,6 +96,7 @@ async function train(
     try {
       if (signal.aborted) return null;
       const run = await startOrContinue(temporal, config, options);
+      await noteOtherRuns(temporal, run);
       note('');
       const show = process.stderr.isTTY ? 'live' : 'lines';
       const last = await Promise.race([
@@ -152,6 +154,17 @@ async function startOrContinue(
       return run;
     }
   }
+}
+
+/** An interrupted run stays open, and any worker goes on with it. */
+async function noteOtherRuns(temporal: Temporal, { runKey }: RunInTemporal): Promise<void> {
+  const open = await listRunsInTemporal(temporal, "ExecutionStatus = 'Running'");
+  const others = open.filter((run) => run.runKey !== runKey).map(({ workflowId }) => workflowId);
+  if (others.length > 0)
+    note(
+      `Also open: ${others.join(', ')}. The worker goes on with them too, so each takes longer;`,
+      '`reiterate stop RUN --now` ends one.',
+    );
 }
 
 /** The run is what counts: a report that fails is said, and can be made again. */

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { defineSearchAttributeKey } from '@temporalio/common';
 import { readChain } from '../../activities/artifacts/manifests.ts';
 import { connectHarness, end, smallConfig, startRun, startWorkerProcess } from './harness.ts';
 
@@ -16,6 +18,8 @@ after(async () => {
   await end(worker, 'SIGTERM');
   await harness.close();
 });
+
+const statusAttribute = defineSearchAttributeKey('ReiterateStatus', 'KEYWORD');
 
 /** A model of two layers with random weights: it learns nothing, but its generations take no time. */
 const tinyModel = fileURLToPath(new URL('../fixtures/policy/tiny.gguf', import.meta.url));
@@ -49,6 +53,16 @@ test('a run longer than one workflow execution continues as new, with one unbrok
   assert.ok(outcome.runKey.endsWith(firstExecutionRunId.slice(-8)));
   const { runId } = await harness.client.workflow.getHandle(handle.workflowId).describe();
   assert.notEqual(runId, firstExecutionRunId, 'a later execution finished the run');
+  const statuses = async () => {
+    const found = [];
+    const query = `ReiterateRun = '${outcome.runKey}'`;
+    for await (const { typedSearchAttributes } of harness.client.workflow.list({ query }))
+      found.push(typedSearchAttributes.get(statusAttribute));
+    return found.sort();
+  };
+  // What is listed follows what happened by a moment.
+  for (let tries = 0; tries < 50 && (await statuses())[0] !== 'completed'; tries++) await sleep(200);
+  assert.deepEqual(await statuses(), ['completed', 'continued'], 'one execution speaks for the run');
   const chain = await readChain(harness.store, outcome.runKey);
   assert.deepEqual(
     chain.map(({ content }) => content.generation),

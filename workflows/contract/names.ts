@@ -30,6 +30,8 @@ export const runStatuses = [
   'failed', // ended with a typed failure
 ] as const;
 export type RunStatus = (typeof runStatuses)[number];
+/** `ReiterateStatus` of an execution that continued as new: the run's status is that of its newest execution. */
+export const continuedStatus = 'continued';
 
 /** `my-run` + generation 7 → `my-run/gen-0007`. */
 export function generationWorkflowId(runId: string, generation: number): string {

@@ -1,6 +1,16 @@
 import { product, type Dim } from '../graph/dims.ts';
 import { emit, type Graph, type Value } from '../graph/graph.ts';
-import { attention, concat, expand, reshape, split, transpose } from '../graph/ops/index.ts';
+import {
+  attention,
+  concat,
+  expand,
+  packRows,
+  reshape,
+  split,
+  spreadRows,
+  transpose,
+  type Placement,
+} from '../graph/ops/index.ts';
 import type { ModelConfig } from '../weights/checkpoint.ts';
 import { maskedScore } from './layout.ts';
 import type { Attend } from './llama.ts';
@@ -26,6 +36,22 @@ function views({ heads, keyValueHeads: kv, headDim }: Heads, n: Dim, g: Dim, m: 
 function causalMask(graph: Graph, size: Dim): Value {
   const all = expand(graph.scalar(maskedScore), [size, size]);
   return emit('Trilu', [all, graph.integers([1])], all.shape, { upper: 1 });
+}
+
+/**
+ * Lets `attend` work on padded slots [S, …] for token rows [T, …] without padding: all but attention is computed for
+ * real tokens only. `slots` is the S of `attend`.
+ */
+export function ragged(graph: Graph, tokens: Dim, slots: Dim, attend: Attend): Attend {
+  const placement: Placement = {
+    slots: graph.input('slots', 'int64', [tokens]),
+    rows: graph.input('rows', 'int64', [slots]),
+    taken: graph.input('taken', 'float32', [slots, 1]),
+  };
+  return (layer, ...rows) => {
+    const [q, k, v] = rows.map((value) => spreadRows(value, placement)) as [Value, Value, Value];
+    return packRows(attend(layer, q, k, v), placement);
+  };
 }
 
 /** N sequences of S tokens, padded on the right: padding comes after all that counts, so causality hides it. */

@@ -19,25 +19,41 @@ export const maskedScore = -1e9;
 /** Most rows whose logits are in memory at once: 256 × 49,152 floats are 50 MB. */
 const blockLimit = 256;
 
-/** The parts of the feeds that every layout fills; padding keeps token 0 at position 0. */
-class Tokens {
-  readonly ids: BigInt64Array;
-  readonly positions: BigInt64Array;
+/**
+ * The token rows of a program, without padding, and the padded slots they take in attention. `feeds` are the program's
+ * tokenIds, positions and `Placement`.
+ */
+class Rows {
+  readonly #ids: number[] = [];
+  readonly #positions: number[] = [];
+  readonly #slots: number[] = [];
 
-  constructor(count: number) {
-    this.ids = new BigInt64Array(count);
-    this.positions = new BigInt64Array(count);
-  }
-
-  put(tokenIds: readonly number[], row: number, firstPosition: number): void {
+  /** Adds tokens that stand in a row; returns the row of the first. */
+  put(tokenIds: readonly number[], firstPosition: number, firstSlot: number): number {
+    const first = this.count;
     tokenIds.forEach((id, i) => {
-      this.ids[row + i] = BigInt(id);
-      this.positions[row + i] = BigInt(firstPosition + i);
+      this.#ids.push(id);
+      this.#positions.push(firstPosition + i);
+      this.#slots.push(firstSlot + i);
     });
+    return first;
   }
 
-  get feeds(): Feeds {
-    return { tokenIds: this.ids, positions: this.positions };
+  get count(): number {
+    return this.#ids.length;
+  }
+
+  feeds(slots: number): Feeds {
+    const rows = new BigInt64Array(slots);
+    const taken = new Float32Array(slots);
+    this.#slots.forEach((slot, row) => {
+      rows[slot] = BigInt(row);
+      taken[slot] = 1;
+    });
+    const [tokenIds, positions, rowSlots] = [this.#ids, this.#positions, this.#slots].map((list) =>
+      BigInt64Array.from(list, BigInt),
+    ) as [BigInt64Array, BigInt64Array, BigInt64Array];
+    return { tokenIds, positions, slots: rowSlots, rows, taken };
   }
 }
 
@@ -93,7 +109,7 @@ function demandPrompts(prompts: readonly (readonly number[])[]): void {
   if (empty >= 0) throw new TypeError(`prompt ${empty} is empty: a completion needs a token before it`);
 }
 
-/** For `prefillProgram` (feeds tokenIds, positions, lastRows; add `temperature` [N]). */
+/** For `prefillProgram`; add `temperature` [N]. */
 export interface PromptLayout extends Layout {
   /** [N, P] for `decodeProgram`: 0 on prompt tokens, `maskedScore` on padding. */
   promptMask: Float32Array;
@@ -102,12 +118,11 @@ export interface PromptLayout extends Layout {
 export function layoutPrompts(prompts: readonly (readonly number[])[]): PromptLayout {
   demandPrompts(prompts);
   const [N, P] = [prompts.length, longest(prompts)];
-  const tokens = new Tokens(N * P);
-  prompts.forEach((ids, n) => tokens.put(ids, n * P, 0));
-  const lastRows = BigInt64Array.from(prompts, (ids, n) => BigInt(n * P + ids.length - 1));
+  const rows = new Rows();
+  const lastRows = BigInt64Array.from(prompts, (ids, n) => BigInt(rows.put(ids, 0, n * P) + ids.length - 1));
   return {
-    symbols: { N, P },
-    feeds: { ...tokens.feeds, lastRows },
+    symbols: { T: rows.count, N, P },
+    feeds: { ...rows.feeds(N * P), lastRows },
     promptMask: promptMaskOf(prompts, P),
   };
 }
@@ -118,14 +133,12 @@ export interface Group {
 }
 
 /**
- * For `logProbProgram` and `trainingProgram`: groups of different sizes padded to common N, P, G, C; every
- * completion token is scored.
+ * For `logProbProgram` and `trainingProgram`: attention's slots are padded to common N, P, G, C; every completion
+ * token is scored.
  */
 export interface GroupLayout extends Layout {
   /** R = B·K: the length of every per-token array. Rows in no range are padding: give them weight 0. */
   rows: number;
-  /** Tokens computed, padding included: N·P + N·G·C. */
-  tokens: number;
   /** Where the tokens of a completion are in the per-token arrays (one row a token, in order). */
   rowsOf(group: number, completion: number): RowRange;
 }
@@ -136,23 +149,20 @@ export function layoutGroups(groups: readonly Group[]): GroupLayout {
   const [N, P] = [groups.length, longest(prompts)];
   const G = longest(groups.map(({ completions }) => completions));
   const C = longest(groups.flatMap(({ completions }) => completions));
-  const total = N * P + N * G * C;
-  const tokens = new Tokens(total);
+  const tokens = new Rows();
   const scored = new Scored();
   const ranges = groups.map(({ promptIds, completions }, n) => {
-    tokens.put(promptIds, n * P, 0);
+    const prompt = tokens.put(promptIds, 0, n * P);
     return completions.map((ids, g) => {
-      const first = N * P + (n * G + g) * C;
-      tokens.put(ids, first, promptIds.length);
+      const first = tokens.put(ids, promptIds.length, N * P + (n * G + g) * C);
       // The first token of a completion is predicted by the last of the prompt.
-      return scored.put(ids, (i) => (i === 0 ? n * P + promptIds.length - 1 : first + i - 1));
+      return scored.put(ids, (i) => (i === 0 ? prompt + promptIds.length - 1 : first + i - 1));
     });
   });
   return {
-    symbols: { N, P, G, C, ...scored.symbols },
-    feeds: { ...tokens.feeds, ...scored.feeds, promptMask: promptMaskOf(prompts, P) },
+    symbols: { T: tokens.count, N, P, G, C, ...scored.symbols },
+    feeds: { ...tokens.feeds(N * P + N * G * C), ...scored.feeds, promptMask: promptMaskOf(prompts, P) },
     rows: scored.count,
-    tokens: total,
     rowsOf: (group, completion) => {
       const range = ranges[group]?.[completion];
       if (!range) throw new RangeError(`there is no completion ${completion} in group ${group}`);
@@ -163,8 +173,6 @@ export function layoutGroups(groups: readonly Group[]): GroupLayout {
 
 /** For `textLogProbProgram`: every token but the first of each sequence is scored. */
 export interface TextLayout extends Layout {
-  rows: number;
-  tokens: number;
   /** length − 1 rows: row `start + i` scores token i + 1. */
   rowsOf(sequence: number): RowRange;
 }
@@ -172,17 +180,15 @@ export interface TextLayout extends Layout {
 export function layoutTexts(sequences: readonly (readonly number[])[]): TextLayout {
   if (sequences.length === 0) throw new TypeError('there must be at least one sequence');
   const [N, S] = [sequences.length, longest(sequences)];
-  const tokens = new Tokens(N * S);
+  const tokens = new Rows();
   const scored = new Scored();
   const ranges = sequences.map((ids, n) => {
-    tokens.put(ids, n * S, 0);
-    return scored.put(ids.slice(1), (i) => n * S + i);
+    const first = tokens.put(ids, 0, n * S);
+    return scored.put(ids.slice(1), (i) => first + i);
   });
   return {
-    symbols: { N, S, ...scored.symbols },
-    feeds: { ...tokens.feeds, ...scored.feeds },
-    rows: scored.count,
-    tokens: N * S,
+    symbols: { T: tokens.count, N, S, ...scored.symbols },
+    feeds: { ...tokens.feeds(N * S), ...scored.feeds },
     rowsOf: (sequence) => {
       const range = ranges[sequence];
       if (!range) throw new RangeError(`there is no sequence ${sequence}`);

@@ -4,13 +4,15 @@ import type { Value } from '../graph/graph.ts';
 import { divide, gatherRows, linear, reshape, softmax, targetLogProb } from '../graph/ops/index.ts';
 import type { Program, ProgramOptions } from '../graph/program.ts';
 import type { LoraShape } from '../weights/adapter.ts';
-import { cached, causal, sharedPrompt } from './attend.ts';
+import { cached, causal, ragged, sharedPrompt } from './attend.ts';
 import { draft, type Draft, type ModelWeights } from './draft.ts';
 import type { Attend } from './llama.ts';
 import { grpo } from './objective.ts';
 
 export { arrangeWeights, type ModelWeights } from './draft.ts';
 
+/** Token rows: real tokens, without padding. */
+const T = symbol('T');
 const [N, P, G, C] = [symbol('N'), symbol('P'), symbol('G'), symbol('C')];
 const [L, S, B, K] = [symbol('L'), symbol('S'), symbol('B'), symbol('K')];
 /** Scored rows: B blocks of K, of which one at a time is multiplied with the output table. */
@@ -18,8 +20,7 @@ const R = product(B, K);
 
 /**
  * Reads prompts and gives the distribution of the token after each.
- * Symbols N (prompts), P (padded length). Feeds (`layoutPrompts`): tokenIds [N*P], positions [N*P],
- * lastRows [N]; temperature [N]; the adapter.
+ * Symbols and feeds: `layoutPrompts`; temperature [N]; the adapter.
  * Outputs: `promptKey.{l}`, `promptValue.{l}` [N, kv, P, D] per layer; `logits`, `probabilities` [N, vocab].
  */
 export function prefillProgram(
@@ -32,7 +33,8 @@ export function prefillProgram(
     graph.output(`promptKey.${layer}`, keys);
     graph.output(`promptValue.${layer}`, values);
   });
-  const last = gatherRows(hiddenStates(attend, product(N, P)), graph.input('lastRows', 'int64', [N]));
+  const rows = ragged(graph, T, product(N, P), attend);
+  const last = gatherRows(hiddenStates(rows, T), graph.input('lastRows', 'int64', [N]));
   const logits = linear(head.norm(last), head.table);
   graph.output('logits', logits);
   const temperature = graph.input('temperature', 'float32', [N, 1]);
@@ -89,9 +91,10 @@ export function decodeProgram(
   return compile(options);
 }
 
-/** Log-probs [R] of `targets` at `scoredRows`; the output table is used for these rows only. */
-function scoredLogProbs({ graph, hiddenStates, head }: Draft, attend: Attend, tokens: Dim): Value {
-  const rows = gatherRows(hiddenStates(attend, tokens), graph.input('scoredRows', 'int64', [R]));
+/** Log-probs [R] of `targets` at `scoredRows`; the output table is used for these rows only. `slots`: of `attend`. */
+function scoredLogProbs({ graph, hiddenStates, head }: Draft, attend: Attend, slots: Dim): Value {
+  const hidden = hiddenStates(ragged(graph, T, slots, attend), T);
+  const rows = gatherRows(hidden, graph.input('scoredRows', 'int64', [R]));
   return targetLogProb(head.norm(rows), head.table, graph.input('targets', 'int64', [R]), B, K);
 }
 

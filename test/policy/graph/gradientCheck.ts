@@ -13,8 +13,8 @@ export interface GradientCase {
   tracked: Record<string, Shape>;
   /** Where to differentiate, for operations with kinks; random by default. */
   at?: Record<string, number[]>;
-  /** Tensors without gradient: random numbers, or the given integers. */
-  fixed?: Record<string, Shape | { shape: Shape; integers: number[] }>;
+  /** Tensors without gradient: random numbers, or the given ones. */
+  fixed?: Record<string, Shape | ({ shape: Shape } & ({ integers: number[] } | { numbers: number[] }))>;
   apply: (values: Record<string, Value>) => Value | readonly Value[];
 }
 
@@ -40,12 +40,11 @@ export async function checkGradient(name: string, check: GradientCase): Promise<
     feeds[input] = chosen ? Float32Array.from(chosen) : randomArray(`${name}.${input}`, size(shape), 0.7);
   }
   for (const [input, fixed] of Object.entries(check.fixed ?? {})) {
-    const integers = 'integers' in fixed ? fixed : null;
-    const shape = 'integers' in fixed ? fixed.shape : fixed;
-    values[input] = graph.input(input, integers ? 'int64' : 'float32', shape);
-    feeds[input] = integers
-      ? BigInt64Array.from(integers.integers.map(BigInt))
-      : randomArray(`${name}.${input}`, size(shape), 0.7);
+    const shape = 'shape' in fixed ? fixed.shape : fixed;
+    values[input] = graph.input(input, 'integers' in fixed ? 'int64' : 'float32', shape);
+    if ('integers' in fixed) feeds[input] = BigInt64Array.from(fixed.integers.map(BigInt));
+    else if ('numbers' in fixed) feeds[input] = Float32Array.from(fixed.numbers);
+    else feeds[input] = randomArray(`${name}.${input}`, size(shape), 0.7);
   }
   const applied = check.apply(values);
   const outputs = Array.isArray(applied) ? (applied as readonly Value[]) : [applied as Value];

@@ -7,7 +7,13 @@ import { operations } from '../../../activities/policy/graph/operation.ts';
 import * as ops from '../../../activities/policy/graph/ops/index.ts';
 import { checkGradient, type GradientCase } from './gradientCheck.ts';
 
-const [N, M, S] = [symbol('N'), symbol('M'), symbol('S')];
+const [N, M, S, T] = [symbol('N'), symbol('M'), symbol('S'), symbol('T')];
+
+const placement = {
+  slots: { shape: [T], integers: [1, 4, 0] },
+  rows: { shape: [S], integers: [2, 0, 0, 0, 1] },
+  taken: { shape: [S, 1], numbers: [1, 1, 0, 0, 1] },
+};
 
 /** At least one check for every operation; further ones say what they are about after its name. */
 const cases: Record<string, GradientCase> = {
@@ -100,6 +106,20 @@ const cases: Record<string, GradientCase> = {
     tracked: { x: [N, 2] },
     fixed: { index: { shape: [M], integers: [2, 0, 2, 2] } },
     apply: ({ x, index }) => ops.gatherRows(x!, index!),
+  },
+  // Rows 0, 1, 2 in slots 1, 4, 0 of 5; the two empty slots get no weight, as the contract demands.
+  spreadRows: {
+    symbols: { T: 3, S: 5 },
+    tracked: { x: [T, 2] },
+    fixed: placement,
+    apply: ({ x, slots, rows, taken }) =>
+      ops.multiply(ops.spreadRows(x!, { slots: slots!, rows: rows!, taken: taken! }), taken!),
+  },
+  packRows: {
+    symbols: { T: 3, S: 5 },
+    tracked: { x: [S, 2] },
+    fixed: placement,
+    apply: ({ x, slots, rows, taken }) => ops.packRows(x!, { slots: slots!, rows: rows!, taken: taken! }),
   },
   targetLogProb: {
     symbols: { N: 3, M: 2 },

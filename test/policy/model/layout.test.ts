@@ -10,27 +10,33 @@ import {
 const numbers = (array: Float32Array | BigInt64Array | undefined) => Array.from(array!, Number);
 const X = Math.fround(maskedScore);
 
-test('prompts are padded on the right and point to their last token', () => {
+test('prompts stand in rows without padding, in slots with', () => {
   const layout = layoutPrompts([[5, 6, 7], [8]]);
-  assert.deepEqual(layout.symbols, { N: 2, P: 3 });
-  assert.deepEqual(numbers(layout.feeds['tokenIds']), [5, 6, 7, 8, 0, 0]);
-  assert.deepEqual(numbers(layout.feeds['positions']), [0, 1, 2, 0, 0, 0]);
+  assert.deepEqual(layout.symbols, { T: 4, N: 2, P: 3 });
+  assert.deepEqual(numbers(layout.feeds['tokenIds']), [5, 6, 7, 8]);
+  assert.deepEqual(numbers(layout.feeds['positions']), [0, 1, 2, 0]);
+  assert.deepEqual(numbers(layout.feeds['slots']), [0, 1, 2, 3]);
+  assert.deepEqual(numbers(layout.feeds['rows']), [0, 1, 2, 3, 0, 0]);
+  assert.deepEqual(numbers(layout.feeds['taken']), [1, 1, 1, 1, 0, 0]);
   assert.deepEqual(numbers(layout.feeds['lastRows']), [2, 3]);
   assert.deepEqual(numbers(layout.promptMask), [0, 0, 0, 0, X, X]);
 });
 
-test('groups of different sizes share one padded layout', () => {
+test('groups of different sizes share one layout', () => {
   const layout = layoutGroups([
     { promptIds: [1, 2], completions: [[11, 12], [13]] },
     { promptIds: [3, 4, 5], completions: [[14]] },
   ]);
-  assert.deepEqual(layout.symbols, { N: 2, P: 3, G: 2, C: 2, B: 1, K: 4 });
-  assert.equal(layout.tokens, 14);
-  assert.deepEqual(numbers(layout.feeds['tokenIds']), [1, 2, 0, 3, 4, 5, 11, 12, 13, 0, 14, 0, 0, 0]);
+  assert.deepEqual(layout.symbols, { T: 9, N: 2, P: 3, G: 2, C: 2, B: 1, K: 4 });
+  assert.deepEqual(numbers(layout.feeds['tokenIds']), [1, 2, 11, 12, 13, 3, 4, 5, 14]);
   // A completion goes on where its own prompt ends, not where the padding does.
-  assert.deepEqual(numbers(layout.feeds['positions']), [0, 1, 0, 0, 1, 2, 2, 3, 2, 0, 3, 0, 0, 0]);
-  // Token 11 is predicted by the last prompt token (row 1), 12 by 11 (row 6), and so on.
-  assert.deepEqual(numbers(layout.feeds['scoredRows']), [1, 6, 1, 5]);
+  assert.deepEqual(numbers(layout.feeds['positions']), [0, 1, 2, 3, 2, 0, 1, 2, 3]);
+  // Prompts in slots 0–2 and 3–5, then four completions of two slots each.
+  assert.deepEqual(numbers(layout.feeds['slots']), [0, 1, 6, 7, 8, 3, 4, 5, 10]);
+  assert.deepEqual(numbers(layout.feeds['rows']), [0, 1, 0, 5, 6, 7, 2, 3, 4, 0, 8, 0, 0, 0]);
+  assert.deepEqual(numbers(layout.feeds['taken']), [1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 1, 0, 0, 0]);
+  // Token 11 is predicted by the last prompt token (row 1), 12 by 11 (row 2), and so on.
+  assert.deepEqual(numbers(layout.feeds['scoredRows']), [1, 2, 1, 7]);
   assert.deepEqual(numbers(layout.feeds['targets']), [11, 12, 13, 14]);
   assert.deepEqual(numbers(layout.feeds['promptMask']), [0, 0, X, 0, 0, 0]);
   assert.deepEqual(layout.rowsOf(0, 0), { start: 0, end: 2 });
@@ -41,15 +47,15 @@ test('groups of different sizes share one padded layout', () => {
 
 test('an empty completion has no rows, and a layout without any keeps one padding row', () => {
   const layout = layoutGroups([{ promptIds: [1], completions: [[]] }]);
-  assert.deepEqual(layout.symbols, { N: 1, P: 1, G: 1, C: 1, B: 1, K: 1 });
+  assert.deepEqual(layout.symbols, { T: 1, N: 1, P: 1, G: 1, C: 1, B: 1, K: 1 });
   assert.deepEqual(layout.rowsOf(0, 0), { start: 0, end: 0 });
   assert.equal(layout.rows, 1);
 });
 
 test('texts score every token but the first', () => {
   const layout = layoutTexts([[1, 2, 3], [4], [5, 6]]);
-  assert.deepEqual(layout.symbols, { N: 3, S: 3, B: 1, K: 3 });
-  assert.deepEqual(numbers(layout.feeds['scoredRows']), [0, 1, 6]);
+  assert.deepEqual(layout.symbols, { T: 6, N: 3, S: 3, B: 1, K: 3 });
+  assert.deepEqual(numbers(layout.feeds['scoredRows']), [0, 1, 4]);
   assert.deepEqual(numbers(layout.feeds['targets']), [2, 3, 6]);
   assert.deepEqual(layout.rowsOf(0), { start: 0, end: 2 });
   assert.deepEqual(layout.rowsOf(1), { start: 2, end: 2 });
@@ -58,9 +64,9 @@ test('texts score every token but the first', () => {
 
 test('many scored rows come in equal blocks of at most 256', () => {
   const layout = layoutTexts([Array.from({ length: 601 }, (_, i) => i)]);
-  assert.deepEqual(layout.symbols, { N: 1, S: 601, B: 3, K: 200 });
+  assert.deepEqual(layout.symbols, { T: 601, N: 1, S: 601, B: 3, K: 200 });
   const longer = layoutTexts([Array.from({ length: 603 }, (_, i) => i)]);
-  assert.deepEqual([longer.symbols['B'], longer.symbols['K'], longer.rows], [3, 201, 603]);
+  assert.deepEqual([longer.symbols['B'], longer.symbols['K']], [3, 201]);
   assert.deepEqual(longer.rowsOf(0), { start: 0, end: 602 });
   assert.equal(longer.feeds['targets']!.length, 603);
 });

@@ -2,7 +2,7 @@
 export { add, clamp, divide, exp, greater, k3, minimum, multiply, negate, subtract } from './elementwise.ts';
 export { attention, type Segment } from './attention.ts';
 export { concat, expand, reshape, split, transpose } from './shape.ts';
-export { gatherRows } from './rows.ts';
+export { gatherRows, packRows, spreadRows, type Placement } from './rows.ts';
 export { linear, loraLinear, type LoraPair } from './linear.ts';
 export { rmsNorm } from './norm.ts';
 export { rotary, type RotaryTables } from './rotary.ts';

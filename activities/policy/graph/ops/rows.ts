@@ -1,5 +1,5 @@
 import { emit, type Value } from '../graph.ts';
-import { operation } from '../operation.ts';
+import { operation, type Gradients } from '../operation.ts';
 import { gemm } from './linear.ts';
 
 /**
@@ -7,11 +7,10 @@ import { gemm } from './linear.ts';
  * ScatterND is wrong with repeated indices and ScatterElements is slow.
  */
 export const gatherRows = operation('gatherRows', (x: Value, index: Value) => {
-  const [rows, width] = [x.shape[0]!, x.shape[1]!];
-  const count = index.shape[0]!;
+  const [rows, count] = [x.shape[0]!, index.shape[0]!];
   return {
     inputs: [x],
-    output: emit('Gather', [x, index], [count, width], { axis: 0 }),
+    output: rowsAt(x, index),
     gradient: (dy) => {
       const { graph } = x;
       const oneHot = emit('OneHot', [index, graph.sizes([rows]), graph.floats([0, 1])], [count, rows]);
@@ -19,3 +18,34 @@ export const gatherRows = operation('gatherRows', (x: Value, index: Value) => {
     },
   };
 });
+
+/** Where T rows stand among S slots, of which some stay empty. */
+export interface Placement {
+  /** [T] The slot of each row, no two alike. */
+  slots: Value;
+  /** [S] The row in each slot; any row where the slot is empty. */
+  rows: Value;
+  /** [S, 1] 1 where a row stands, 0 where the slot is empty. */
+  taken: Value;
+}
+
+/**
+ * Rows [T, H] put into their slots [S, H]. An empty slot holds some row's numbers, as a constant: whoever reads it
+ * must give it no weight.
+ */
+export const spreadRows = operation('spreadRows', (x: Value, { slots, rows }: Placement) => ({
+  inputs: [x],
+  output: rowsAt(x, rows),
+  gradient: (dy): Gradients => [rowsAt(dy, slots)],
+}));
+
+/** The rows [T, H] back out of their slots [S, H]. */
+export const packRows = operation('packRows', (x: Value, { slots, rows, taken }: Placement) => ({
+  inputs: [x],
+  output: rowsAt(x, slots),
+  gradient: (dy): Gradients => [emit('Mul', [rowsAt(dy, rows), taken], x.shape)],
+}));
+
+function rowsAt(x: Value, index: Value): Value {
+  return emit('Gather', [x, index], [index.shape[0]!, x.shape[1]!], { axis: 0 });
+}
