@@ -44,17 +44,23 @@ class Rows {
   }
 
   feeds(slots: number): Feeds {
-    const rows = new BigInt64Array(slots);
-    const taken = new Float32Array(slots);
-    this.#slots.forEach((slot, row) => {
-      rows[slot] = BigInt(row);
-      taken[slot] = 1;
-    });
-    const [tokenIds, positions, rowSlots] = [this.#ids, this.#positions, this.#slots].map((list) =>
-      BigInt64Array.from(list, BigInt),
-    ) as [BigInt64Array, BigInt64Array, BigInt64Array];
-    return { tokenIds, positions, slots: rowSlots, rows, taken };
+    return {
+      tokenIds: BigInt64Array.from(this.#ids, BigInt),
+      positions: BigInt64Array.from(this.#positions, BigInt),
+      ...placement(this.#slots, slots),
+    };
   }
+}
+
+/** The feeds of a `Placement`: row i stands in slot `slots[i]` of `count`. */
+export function placement(slots: readonly number[], count: number): Feeds {
+  const rows = new BigInt64Array(count);
+  const taken = new Float32Array(count);
+  slots.forEach((slot, row) => {
+    rows[slot] = BigInt(row);
+    taken[slot] = 1;
+  });
+  return { slots: BigInt64Array.from(slots, BigInt), rows, taken };
 }
 
 /** Which token rows are scored, and the token each must predict. */

@@ -5,6 +5,7 @@ import { divide, gatherRows, linear, reshape, softmax, targetLogProb } from '../
 import type { Program, ProgramOptions } from '../graph/program.ts';
 import type { LoraShape } from '../weights/adapter.ts';
 import { cached, causal, ragged, sharedPrompt } from './attend.ts';
+import { drawTokens } from './draw.ts';
 import { draft, type Draft, type ModelWeights } from './draft.ts';
 import type { Attend } from './llama.ts';
 import { grpo } from './objective.ts';
@@ -15,18 +16,25 @@ export { arrangeWeights, type ModelWeights } from './draft.ts';
 const T = symbol('T');
 const [N, P, G, C] = [symbol('N'), symbol('P'), symbol('G'), symbol('C')];
 const [L, S, B, K] = [symbol('L'), symbol('S'), symbol('B'), symbol('K')];
+/** Rollouts that are decoded together. */
+const R = symbol('R');
 /** Scored rows: B blocks of K, of which one at a time is multiplied with the output table. */
-const R = product(B, K);
+const scored = product(B, K);
+
+/** What a sampling program gives of the next token: one drawn from its distribution, or the distribution itself. */
+export type Yield = 'tokens' | 'distribution';
 
 /**
- * Reads prompts and gives the distribution of the token after each.
- * Symbols and feeds: `layoutPrompts`; temperature [N]; the adapter.
- * Outputs: `promptKey.{l}`, `promptValue.{l}` [N, kv, P, D] per layer; `logits`, `probabilities` [N, vocab].
+ * Reads prompts and gives the token after each, G times.
+ * Symbols and feeds: `layoutPrompts`; temperature [N]; the adapter; for tokens, symbol G and uniforms [N, G].
+ * Outputs: `promptKey.{l}`, `promptValue.{l}` [N, kv, P, D] per layer; `tokens`, `probabilities` [N, G] as
+ * `drawTokens` gives them, or `logits` and `distribution` [N, vocab].
  */
 export function prefillProgram(
   weights: ModelWeights,
   lora: LoraShape | null,
   options: ProgramOptions,
+  yields: Yield = 'tokens',
 ): Promise<Program> {
   const { graph, config, hiddenStates, head, compile } = draft(weights, lora, 'fed');
   const attend = causal(graph, config, N, P, (layer, keys, values) => {
@@ -36,30 +44,31 @@ export function prefillProgram(
   const rows = ragged(graph, T, product(N, P), attend);
   const last = gatherRows(hiddenStates(rows, T), graph.input('lastRows', 'int64', [N]));
   const logits = linear(head.norm(last), head.table);
-  graph.output('logits', logits);
-  const temperature = graph.input('temperature', 'float32', [N, 1]);
-  graph.output('probabilities', softmax(divide(logits, temperature)));
+  if (yields === 'distribution') graph.output('logits', logits);
+  next(logits, N, G, yields);
   return compile(options);
 }
 
 /**
- * One token for each of the G rollouts of N prompts (row n·G + g).
- * Symbols N, G, P (prompt cache length), L (generated cache length, ≥ 1: mask what is not filled yet).
- * Feeds: tokenIds, positions, temperature [N*G]; promptMask [N, P]; generatedMask [N, G, L] (0 = filled,
- * `maskedScore` = not); caches `promptKey.{l}`, `promptValue.{l}` [N, kv, P, D] as prefill gives them, and
- * `generatedKey.{l}`, `generatedValue.{l}` [N, kv, G, L, D]; the adapter.
+ * One token for each of R rollouts, which stand in the slots n·G + g of N prompts with G each.
+ * Symbols R, N, G, P (prompt cache length), L (generated cache length, ≥ 1: mask what is not filled yet).
+ * Feeds: tokenIds, positions, temperature [R]; the placement `slots` [R], `rows`, `taken` [N*G]; promptMask [N, P];
+ * generatedMask [N, G, L] (0 = filled, `maskedScore` = not); caches `promptKey.{l}`, `promptValue.{l}` [N, kv, P, D]
+ * as prefill gives them, and `generatedKey.{l}`, `generatedValue.{l}` [N, kv, G, L, D]; the adapter; for tokens,
+ * uniforms [R].
  * Outputs: `key.{l}`, `value.{l}` [N, kv, G, D], to be appended to the generated caches by the caller (rows of D
- * floats; caches are inputs only, because outputs are copied), and `probabilities` [N*G, vocab] =
- * softmax(logits / temperature).
+ * floats; caches are inputs only, because outputs are copied); `tokens`, `probabilities` [R] as `drawTokens` gives
+ * them, or `distribution` [R, vocab] = softmax(logits / temperature).
  */
 export function decodeProgram(
   weights: ModelWeights,
   lora: LoraShape | null,
   options: ProgramOptions,
+  yields: Yield = 'tokens',
 ): Promise<Program> {
   const { graph, config, hiddenStates, head, compile } = draft(weights, lora, 'packed');
   const { keyValueHeads: kv, headDim: d } = config;
-  const rollouts = product(N, G);
+  const slots = product(N, G);
   const masks = {
     prompt: graph.input('promptMask', 'float32', [N, 1, 1, 1, 1, P]),
     generated: graph.input('generatedMask', 'float32', [N, 1, G, 1, 1, L]),
@@ -84,18 +93,27 @@ export function decodeProgram(
       graph.output(`value.${layer}`, reshape(values, [N, kv, G, d]));
     },
   );
-  const hidden = head.norm(hiddenStates(attend, rollouts));
-  const temperature = graph.input('temperature', 'float32', [rollouts, 1]);
-  // Logits are linear in the hidden states, which are narrower: divided there.
-  graph.output('probabilities', softmax(linear(divide(hidden, temperature), head.table)));
+  const hidden = head.norm(hiddenStates(ragged(graph, R, slots, attend), R));
+  next(linear(hidden, head.table), R, 1, yields);
   return compile(options);
+}
+
+/** The end of a sampling program: from logits [rows, vocab], what is asked of the next token. */
+function next(logits: Value, rows: Dim, draws: Dim, yields: Yield): void {
+  const { graph } = logits;
+  const temperature = graph.input('temperature', 'float32', [rows, 1]);
+  const distribution = softmax(divide(logits, temperature));
+  if (yields === 'distribution') return graph.output('distribution', distribution);
+  const drawn = drawTokens(distribution, graph.input('uniforms', 'float32', [rows, draws]));
+  graph.output('tokens', drawn.tokens);
+  graph.output('probabilities', drawn.probabilities);
 }
 
 /** Log-probs [R] of `targets` at `scoredRows`; the output table is used for these rows only. `slots`: of `attend`. */
 function scoredLogProbs({ graph, hiddenStates, head }: Draft, attend: Attend, slots: Dim): Value {
   const hidden = hiddenStates(ragged(graph, T, slots, attend), T);
-  const rows = gatherRows(hidden, graph.input('scoredRows', 'int64', [R]));
-  return targetLogProb(head.norm(rows), head.table, graph.input('targets', 'int64', [R]), B, K);
+  const rows = gatherRows(hidden, graph.input('scoredRows', 'int64', [scored]));
+  return targetLogProb(head.norm(rows), head.table, graph.input('targets', 'int64', [scored]), B, K);
 }
 
 /** The same for prompts with their completions. */
@@ -148,7 +166,7 @@ export function trainingProgram(
   const model = draft(weights, lora, 'fed', true);
   const { graph, adapter } = model;
   const logProbs = completionLogProbs(model);
-  const perToken = (name: string) => graph.input(name, 'float32', [R]);
+  const perToken = (name: string) => graph.input(name, 'float32', [scored]);
   const scalar = (name: string) => graph.input(name, 'float32', [1]);
   const { loss, kl, clipped } = grpo(logProbs, {
     advantages: perToken('advantages'),

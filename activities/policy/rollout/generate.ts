@@ -33,7 +33,6 @@ export async function generate(
   const { config } = decoder;
   checkRoom(config, prompts, options.maxNewTokens);
   const rules: Rules = {
-    vocabulary: config.vocabulary,
     maxNewTokens: options.maxNewTokens,
     stopTokens: new Set(tokenizer.stopTokenIds),
     newStopWatch: stopWatches(tokenizer, options.stopStrings),

@@ -1,12 +1,10 @@
 import { TypedFailure } from '../../../workflows/contract/failures.ts';
 import { keyFromHex, uniform, type Key } from '../../random.ts';
 import type { FinishReason } from '../policy.ts';
-import { sampleToken } from './sampler.ts';
 import type { StopWatch } from './stopStrings.ts';
 
-/** What ends completions, and how many tokens there are to choose from. */
+/** What ends completions. */
 export interface Rules {
-  vocabulary: number;
   maxNewTokens: number;
   stopTokens: ReadonlySet<number>;
   newStopWatch: () => StopWatch;
@@ -28,19 +26,23 @@ export class Rollout {
     this.#reachesStop = rules.newStopWatch();
   }
 
-  /** Draws the next token from a row of `probabilities` [B, vocabulary]. Throws `NonFiniteLoss` when it holds NaN. */
-  draw(probabilities: Float32Array, row: number): void {
-    const { vocabulary, maxNewTokens, stopTokens } = this.#rules;
+  /** The uniform number in [0, 1) that chooses its next token: 24 bits, exact in single precision. */
+  get nextUniform(): number {
+    return Math.floor(uniform(this.#key, this.tokenIds.length) * 2 ** 24) / 2 ** 24;
+  }
+
+  /** Takes in the next token, drawn with `nextUniform`. Throws `NonFiniteLoss` when it has no probability. */
+  take(token: number, probability: number): void {
+    const { maxNewTokens, stopTokens } = this.#rules;
     const length = this.tokenIds.length;
-    const token = sampleToken(probabilities, row, vocabulary, uniform(this.#key, length));
-    if (token < 0)
+    if (!(probability > 0))
       throw new TypedFailure(
         'NonFiniteLoss',
         `the policy's probabilities are not finite at token ${length} of a completion: ` +
           'the adapter is damaged or training has diverged; resume from an earlier generation',
       );
     this.tokenIds.push(token);
-    this.logProbs.push(Math.log(probabilities[row * vocabulary + token]!));
+    this.logProbs.push(Math.log(probability));
     if (stopTokens.has(token)) this.finishReason = 'stop';
     else if (this.#reachesStop(token)) this.finishReason = 'stopString';
     else if (length + 1 >= maxNewTokens) this.finishReason = 'length';

@@ -1,5 +1,5 @@
 import type { Program } from '../graph/program.ts';
-import { layoutPrompts, maskedScore } from '../model/layout.ts';
+import { layoutPrompts, maskedScore, placement } from '../model/layout.ts';
 import type { SampleOptions } from '../policy.ts';
 import type { ModelConfig } from '../weights/checkpoint.ts';
 import { WaveCache, type CacheRoom, type Kept } from './cache.ts';
@@ -63,44 +63,55 @@ async function readPrompts(
   cache: WaveCache,
 ): Promise<void> {
   const { symbols, feeds } = layoutPrompts(part.map(({ promptIds }) => promptIds));
-  const outputs = await prefill.run(symbols, {
-    ...feeds,
-    ...adapter,
-    temperature: new Float32Array(part.length).fill(temperature),
-  });
+  const rollouts = part.flatMap((place) => place.rollouts);
+  const outputs = await prefill.run(
+    { ...symbols, G: cache.rollouts },
+    {
+      ...feeds,
+      ...adapter,
+      temperature: new Float32Array(part.length).fill(temperature),
+      uniforms: Float32Array.from(rollouts, ({ nextUniform }) => nextUniform),
+    },
+  );
   cache.setPrompts(first, symbols['P']!, outputs);
-  part.forEach(({ rollouts }, row) => {
-    for (const rollout of rollouts) rollout.draw(outputs['probabilities']!, row);
-  });
+  takeTokens(rollouts, outputs);
 }
 
-/** Feeds every rollout its newest token and draws the next. Places of finished rollouts are computed in vain. */
+/** Feeds every unfinished rollout its newest token and draws the next. */
 async function nextTokens(
   { decode, adapter }: Decoder,
   batch: readonly Place[],
   temperature: number,
   cache: WaveCache,
 ): Promise<void> {
-  const rows = batch.flatMap(({ promptIds, rollouts }) =>
+  const inSlots = batch.flatMap(({ promptIds, rollouts }) =>
     rollouts.map((rollout) => ({ rollout, promptLength: promptIds.length })),
   );
+  const slots = [...inSlots.keys()].filter((slot) => !inSlots[slot]!.rollout.finishReason);
+  const going = slots.map((slot) => inSlots[slot]!);
+  const rollouts = going.map(({ rollout }) => rollout);
   const outputs = await decode.run(
-    { N: cache.prompts, G: cache.rollouts, P: cache.promptLength, L: cache.length },
+    { R: going.length, N: cache.prompts, G: cache.rollouts, P: cache.promptLength, L: cache.length },
     {
       ...adapter,
       ...cache.feeds(),
+      ...placement(slots, inSlots.length),
       promptMask: promptMask(batch, cache.promptLength),
-      generatedMask: generatedMask(rows.length, cache),
-      temperature: new Float32Array(rows.length).fill(temperature),
-      tokenIds: BigInt64Array.from(rows, ({ rollout }) => BigInt(rollout.tokenIds.at(-1)!)),
+      generatedMask: generatedMask(inSlots.length, cache),
+      temperature: new Float32Array(going.length).fill(temperature),
+      uniforms: Float32Array.from(rollouts, ({ nextUniform }) => nextUniform),
+      tokenIds: BigInt64Array.from(rollouts, ({ tokenIds }) => BigInt(tokenIds.at(-1)!)),
       // The token fed stands after the prompt and the tokens whose keys the cache holds.
-      positions: BigInt64Array.from(rows, ({ promptLength }) => BigInt(promptLength + cache.filled)),
+      positions: BigInt64Array.from(going, ({ promptLength }) => BigInt(promptLength + cache.filled)),
     },
   );
   cache.append(outputs);
-  rows.forEach(({ rollout }, row) => {
-    if (!rollout.finishReason) rollout.draw(outputs['probabilities']!, row);
-  });
+  takeTokens(rollouts, outputs);
+}
+
+function takeTokens(rollouts: readonly Rollout[], outputs: Record<string, Float32Array>): void {
+  const { tokens, probabilities } = outputs;
+  rollouts.forEach((rollout, row) => rollout.take(tokens![row]!, probabilities![row]!));
 }
 
 /**

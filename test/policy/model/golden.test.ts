@@ -84,7 +84,7 @@ test('logits of the real model equal those of transformers', async () => {
   const { sampleIds, prompts, text } = await golden<GoldenLogits>('logits.json');
   const weights = arrangeWeights(await openCheckpoint(await modelPath()));
   const vocabulary = weights.config.vocabulary;
-  const prefill = await prefillProgram(weights, null, { threads: 2 });
+  const prefill = await prefillProgram(weights, null, { threads: 2 }, 'distribution');
   for (const { promptIds, positions, greedy } of prompts) {
     // One row for each position asked for, and one that ends in the greedy continuation's last step.
     const prefixes = positions.map(({ position }) => promptIds.slice(0, position + 1));
@@ -192,7 +192,7 @@ test('logits of a tiny model with and without an adapter equal those of PEFT at 
     [base, null, {}],
     [adapted, policy.lora, policy.adapter],
   ] as const) {
-    const prefill = await prefillProgram(policy.weights, lora, { threads: 2 });
+    const prefill = await prefillProgram(policy.weights, lora, { threads: 2 }, 'distribution');
     const { logits } = await prefill.run(layout.symbols, { ...layout.feeds, ...adapter, temperature });
     await prefill.release();
     assert.ok(largestDifference(logits!, new Float32Array(bytes(packed))) < 1e-4);

@@ -4,6 +4,7 @@ import {
   layoutPrompts,
   layoutTexts,
   maskedScore,
+  placement,
   type Group,
 } from '../../../activities/policy/model/layout.ts';
 import {
@@ -35,7 +36,7 @@ export async function bySampling(policy: Policy, groups: readonly Group[]): Prom
   const G = Math.max(...groups.map(({ completions }) => completions.length));
   const L = Math.max(...groups.flatMap(({ completions }) => completions.map((ids) => ids.length)));
 
-  const prefill = await prefillProgram(weights, lora, { threads });
+  const prefill = await prefillProgram(weights, lora, { threads }, 'distribution');
   const temperature = new Float32Array(N).fill(1);
   const read = await prefill.run(prompts.symbols, { ...prompts.feeds, ...adapter, temperature });
   await prefill.release();
@@ -47,7 +48,7 @@ export async function bySampling(policy: Policy, groups: readonly Group[]): Prom
         if (t < ids.length) found[n]![g]!.push(Math.log(probabilities[rowOf(n, g) * vocabulary + ids[t]!]!));
       }),
     );
-  note(read['probabilities']!, 0, (n) => n);
+  note(read['distribution']!, 0, (n) => n);
 
   const caches: Feeds = {};
   for (let layer = 0; layer < layers; layer++)
@@ -57,7 +58,7 @@ export async function bySampling(policy: Policy, groups: readonly Group[]): Prom
       caches[`generated${half}.${layer}`] = new Float32Array(N * keyValueHeads * G * L * headDim).fill(7);
     }
   const generatedMask = new Float32Array(N * G * L).fill(maskedScore);
-  const decode = await decodeProgram(weights, lora, { threads });
+  const decode = await decodeProgram(weights, lora, { threads }, 'distribution');
   for (let t = 1; t < L; t++) {
     const tokenIds = new BigInt64Array(N * G);
     const positions = new BigInt64Array(N * G);
@@ -68,10 +69,11 @@ export async function bySampling(policy: Policy, groups: readonly Group[]): Prom
       }),
     );
     const step = await decode.run(
-      { N, G, P, L },
+      { R: N * G, N, G, P, L },
       {
         ...adapter,
         ...caches,
+        ...placement([...tokenIds.keys()], N * G),
         tokenIds,
         positions,
         temperature: new Float32Array(N * G).fill(1),
@@ -79,7 +81,7 @@ export async function bySampling(policy: Policy, groups: readonly Group[]): Prom
         generatedMask,
       },
     );
-    note(step['probabilities']!, t, (n, g) => n * G + g);
+    note(step['distribution']!, t, (n, g) => n * G + g);
     for (let layer = 0; layer < layers; layer++)
       for (const half of ['Key', 'Value']) {
         const cache = caches[`generated${half}.${layer}`] as Float32Array;
