@@ -55,21 +55,11 @@ export function ragged(graph: Graph, tokens: Dim, slots: Dim, attend: Attend): A
 }
 
 /** N sequences of S tokens, padded on the right: padding comes after all that counts, so causality hides it. */
-export function causal(
-  graph: Graph,
-  heads: Heads,
-  n: Dim,
-  s: Dim,
-  /** Is given the keys and values [N, kv, S, D] of each layer. */
-  keep?: (layer: number, keys: Value, values: Value) => void,
-): Attend {
+export function causal(graph: Graph, heads: Heads, n: Dim, s: Dim): Attend {
   const view = views(heads, n, 1, s);
   const mask = causalMask(graph, s);
-  return (layer, q, k, v) => {
-    const [keys, values] = [view.shared(k), view.shared(v)];
-    keep?.(layer, keys, values);
-    return view.rows(attention(view.queries(q), [{ keys, values, mask }]));
-  };
+  return (_, q, k, v) =>
+    view.rows(attention(view.queries(q), [{ keys: view.shared(k), values: view.shared(v), mask }]));
 }
 
 /**
@@ -81,19 +71,23 @@ export function sharedPrompt(
   heads: Heads,
   sizes: { n: Dim; p: Dim; g: Dim; c: Dim },
   promptMask: Value,
+  /** Is given, of each layer, the prompts' keys and values [N, kv, P, D] and the completions' [N, kv, G, C, D]. */
+  keep?: (layer: number, prompts: KeysValues, completions: KeysValues) => void,
 ): Attend {
   const { n, p, g, c } = sizes;
   const prompt = views(heads, n, 1, p);
   const completion = views(heads, n, g, c);
   const masks = { prompt: causalMask(graph, p), completion: causalMask(graph, c) };
   const halves = [product(n, p), product(n, g, c)];
-  return (_, q, k, v) => {
+  return (layer, q, k, v) => {
     const [qs, ks, vs] = [q, k, v].map((rows) => split(rows, halves, 0)) as [Pair, Pair, Pair];
-    const [keys, values] = [prompt.shared(ks[0]), prompt.shared(vs[0])];
-    const ofPrompts = attention(prompt.queries(qs[0]), [{ keys, values, mask: masks.prompt }]);
+    const shared = { keys: prompt.shared(ks[0]), values: prompt.shared(vs[0]) };
+    const own = { keys: completion.each(ks[1]), values: completion.each(vs[1]) };
+    keep?.(layer, shared, own);
+    const ofPrompts = attention(prompt.queries(qs[0]), [{ ...shared, mask: masks.prompt }]);
     const ofCompletions = attention(completion.queries(qs[1]), [
-      { keys, values, mask: promptMask },
-      { keys: completion.each(ks[1]), values: completion.each(vs[1]), mask: masks.completion },
+      { ...shared, mask: promptMask },
+      { ...own, mask: masks.completion },
     ]);
     return concat([prompt.rows(ofPrompts), completion.rows(ofCompletions)], 0);
   };
@@ -101,12 +95,17 @@ export function sharedPrompt(
 
 type Pair = readonly [Value, Value];
 
+interface KeysValues {
+  keys: Value;
+  values: Value;
+}
+
 /** Keys and values of earlier tokens, as inputs of a decode graph. */
 export interface Caches {
   /** [N, kv, P, D] */
-  prompt: { keys: Value; values: Value };
+  prompt: KeysValues;
   /** [N, kv, G, L, D] */
-  generated: { keys: Value; values: Value };
+  generated: KeysValues;
 }
 
 /** One new token for each of G rollouts of N prompts, which sees the prompt, what was generated, and itself. */

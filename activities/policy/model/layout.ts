@@ -115,21 +115,33 @@ function demandPrompts(prompts: readonly (readonly number[])[]): void {
   if (empty >= 0) throw new TypeError(`prompt ${empty} is empty: a completion needs a token before it`);
 }
 
-/** For `prefillProgram`; add `temperature` [N]. */
+/** For `prefillProgram`; add `temperature` [N] and, for tokens, `uniforms` [N, G]. */
 export interface PromptLayout extends Layout {
-  /** [N, P] for `decodeProgram`: 0 on prompt tokens, `maskedScore` on padding. */
-  promptMask: Float32Array;
+  /** Tokens that all prompts begin with, computed once. */
+  prefix: number;
+  /** Tokens of each prompt. */
+  lengths: readonly number[];
 }
 
-export function layoutPrompts(prompts: readonly (readonly number[])[]): PromptLayout {
+/** Prompts whose first `prefix` tokens are the same; each must have more than these. */
+export function layoutPrompts(prompts: readonly (readonly number[])[], prefix = 0): PromptLayout {
   demandPrompts(prompts);
-  const [N, P] = [prompts.length, longest(prompts)];
+  const short = prompts.findIndex((ids) => ids.length <= prefix);
+  if (short >= 0) throw new TypeError(`prompt ${short} has no token after its prefix of ${prefix}`);
+  const suffixes = prompts.map((ids) => ids.slice(prefix));
+  // A graph cannot be empty: without a common prefix its one slot stays free.
+  const [N, F, C] = [prompts.length, Math.max(1, prefix), longest(suffixes)];
+  const common = prompts[0]!.slice(0, prefix);
   const rows = new Rows();
-  const lastRows = BigInt64Array.from(prompts, (ids, n) => BigInt(rows.put(ids, 0, n * P) + ids.length - 1));
+  rows.put(common, 0, 0);
+  const lastRows = BigInt64Array.from(suffixes, (ids, n) =>
+    BigInt(rows.put(ids, prefix, F + n * C) + ids.length - 1),
+  );
   return {
-    symbols: { T: rows.count, N, P },
-    feeds: { ...rows.feeds(N * P), lastRows },
-    promptMask: promptMaskOf(prompts, P),
+    symbols: { T: rows.count, N, F, C },
+    feeds: { ...rows.feeds(F + N * C), lastRows, prefixMask: promptMaskOf([common], F) },
+    prefix,
+    lengths: prompts.map((ids) => ids.length),
   };
 }
 

@@ -15,7 +15,8 @@ export { arrangeWeights, type ModelWeights } from './draft.ts';
 /** Token rows: real tokens, without padding. */
 const T = symbol('T');
 const [N, P, G, C] = [symbol('N'), symbol('P'), symbol('G'), symbol('C')];
-const [L, S, B, K] = [symbol('L'), symbol('S'), symbol('B'), symbol('K')];
+const [F, L, S] = [symbol('F'), symbol('L'), symbol('S')];
+const [B, K] = [symbol('B'), symbol('K')];
 /** Rollouts that are decoded together. */
 const R = symbol('R');
 /** Scored rows: B blocks of K, of which one at a time is multiplied with the output table. */
@@ -25,10 +26,11 @@ const scored = product(B, K);
 export type Yield = 'tokens' | 'distribution';
 
 /**
- * Reads prompts and gives the token after each, G times.
- * Symbols and feeds: `layoutPrompts`; temperature [N]; the adapter; for tokens, symbol G and uniforms [N, G].
- * Outputs: `promptKey.{l}`, `promptValue.{l}` [N, kv, P, D] per layer; `tokens`, `probabilities` [N, G] as
- * `drawTokens` gives them, or `logits` and `distribution` [N, vocab].
+ * Reads N prompts that begin with the same tokens, those once, and gives the token after each, G times.
+ * Symbols and feeds: `layoutPrompts`; the adapter.
+ * Outputs: keys and values per layer, `prefixKey.{l}`, `prefixValue.{l}` [1, kv, F, D] of what the prompts share and
+ * `suffixKey.{l}`, `suffixValue.{l}` [kv, N, C, D] of the rest; `tokens`, `probabilities` [N, G] as `drawTokens`
+ * gives them, or `logits` and `distribution` [N, vocab].
  */
 export function prefillProgram(
   weights: ModelWeights,
@@ -37,11 +39,15 @@ export function prefillProgram(
   yields: Yield = 'tokens',
 ): Promise<Program> {
   const { graph, config, hiddenStates, head, compile } = draft(weights, lora, 'fed');
-  const attend = causal(graph, config, N, P, (layer, keys, values) => {
-    graph.output(`promptKey.${layer}`, keys);
-    graph.output(`promptValue.${layer}`, values);
+  const { keyValueHeads: kv, headDim: d } = config;
+  const prefixMask = graph.input('prefixMask', 'float32', [1, 1, 1, 1, 1, F]);
+  const attend = sharedPrompt(graph, config, { n: 1, p: F, g: N, c: C }, prefixMask, (layer, shared, own) => {
+    graph.output(`prefixKey.${layer}`, shared.keys);
+    graph.output(`prefixValue.${layer}`, shared.values);
+    graph.output(`suffixKey.${layer}`, reshape(own.keys, [kv, N, C, d]));
+    graph.output(`suffixValue.${layer}`, reshape(own.values, [kv, N, C, d]));
   });
-  const rows = ragged(graph, T, product(N, P), attend);
+  const rows = ragged(graph, T, sum(F, product(N, C)), attend);
   const last = gatherRows(hiddenStates(rows, T), graph.input('lastRows', 'int64', [N]));
   const logits = linear(head.norm(last), head.table);
   if (yields === 'distribution') graph.output('logits', logits);
@@ -53,9 +59,8 @@ export function prefillProgram(
  * One token for each of R rollouts, which stand in the slots n·G + g of N prompts with G each.
  * Symbols R, N, G, P (prompt cache length), L (generated cache length, ≥ 1: mask what is not filled yet).
  * Feeds: tokenIds, positions, temperature [R]; the placement `slots` [R], `rows`, `taken` [N*G]; promptMask [N, P];
- * generatedMask [N, G, L] (0 = filled, `maskedScore` = not); caches `promptKey.{l}`, `promptValue.{l}` [N, kv, P, D]
- * as prefill gives them, and `generatedKey.{l}`, `generatedValue.{l}` [N, kv, G, L, D]; the adapter; for tokens,
- * uniforms [R].
+ * generatedMask [N, G, L] (0 = filled, `maskedScore` = not); caches `promptKey.{l}`, `promptValue.{l}` [N, kv, P, D] and
+ * `generatedKey.{l}`, `generatedValue.{l}` [N, kv, G, L, D]; the adapter; for tokens, uniforms [R].
  * Outputs: `key.{l}`, `value.{l}` [N, kv, G, D], to be appended to the generated caches by the caller (rows of D
  * floats; caches are inputs only, because outputs are copied); `tokens`, `probabilities` [R] as `drawTokens` gives
  * them, or `distribution` [R, vocab] = softmax(logits / temperature).

@@ -2,11 +2,11 @@ import { TypedFailure } from '../../../workflows/contract/failures.ts';
 import type { BetweenSteps } from '../engine/protocol.ts';
 import type { Completion, SampleOptions, SamplePrompt, Tokenizer } from '../policy.ts';
 import type { ModelConfig } from '../weights/checkpoint.ts';
+import { playQueue, type Decoder } from './batch.ts';
 import { CacheRoom } from './cache.ts';
 import { Rollout, type Rules } from './rollout.ts';
 import { stopWatches } from './stopStrings.ts';
-import { playWave, type Decoder } from './wave.ts';
-import { planWaves } from './waves.ts';
+import { planQueues } from './queues.ts';
 
 /** What sampling needs of the engine. */
 export interface Sampling extends Decoder {
@@ -15,7 +15,9 @@ export interface Sampling extends Decoder {
 
 /** Most rollouts decoded together … */
 const rowLimit = 128;
-/** … and most bytes their generated keys and values may come to. */
+/** … slots for each of them, since a finished rollout's slot is free only when all of its prompt's are … */
+const slotsPerRow = 2;
+/** … and most bytes that the generated keys and values in all slots may come to. */
 const cacheBytes = 1.25 * 2 ** 30;
 
 /**
@@ -47,21 +49,23 @@ export async function generate(
       tokens: all.reduce((sum, { tokenIds }) => sum + tokenIds.length, 0),
     });
 
-  const bytesPerRow = 8 * config.layers * config.keyValueHeads * config.headDim * options.maxNewTokens;
-  const limit = Math.max(1, Math.min(rowLimit, Math.floor(cacheBytes / bytesPerRow)));
+  const bytesPerSlot = 8 * config.layers * config.keyValueHeads * config.headDim * options.maxNewTokens;
+  const slots = Math.max(1, Math.floor(cacheBytes / bytesPerSlot));
+  const rows = Math.min(rowLimit, slots);
   const room = new CacheRoom();
-  for (const wave of planWaves(prompts, limit)) {
-    const batch = wave.map(({ index, first, count }) => ({
+  for (const queue of planQueues(prompts, rows)) {
+    const entries = queue.map(({ index, first, count }) => ({
       promptIds: prompts[index]!.tokenIds,
       rollouts: groups[index]!.slice(first, first + count),
     }));
-    await playWave(decoder, batch, options, room, report);
+    const places = Math.floor(Math.min(slots, slotsPerRow * rows) / queue[0]!.count);
+    await playQueue(decoder, entries, { rows, places }, options, room, report);
   }
   return groups.map((group) =>
     group.map(({ tokenIds, logProbs, finishReason }) => ({
       tokenIds,
       logProbs,
-      finishReason: finishReason!, // playWave comes back when every rollout has one
+      finishReason: finishReason!, // playQueue comes back when every rollout has one
     })),
   );
 }

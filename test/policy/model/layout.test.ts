@@ -12,14 +12,32 @@ const X = Math.fround(maskedScore);
 
 test('prompts stand in rows without padding, in slots with', () => {
   const layout = layoutPrompts([[5, 6, 7], [8]]);
-  assert.deepEqual(layout.symbols, { T: 4, N: 2, P: 3 });
+  // Without a common prefix its slot, the first, stays free and hidden.
+  assert.deepEqual(layout.symbols, { T: 4, N: 2, F: 1, C: 3 });
   assert.deepEqual(numbers(layout.feeds['tokenIds']), [5, 6, 7, 8]);
   assert.deepEqual(numbers(layout.feeds['positions']), [0, 1, 2, 0]);
-  assert.deepEqual(numbers(layout.feeds['slots']), [0, 1, 2, 3]);
-  assert.deepEqual(numbers(layout.feeds['rows']), [0, 1, 2, 3, 0, 0]);
-  assert.deepEqual(numbers(layout.feeds['taken']), [1, 1, 1, 1, 0, 0]);
+  assert.deepEqual(numbers(layout.feeds['slots']), [1, 2, 3, 4]);
+  assert.deepEqual(numbers(layout.feeds['rows']), [0, 0, 1, 2, 3, 0, 0]);
+  assert.deepEqual(numbers(layout.feeds['taken']), [0, 1, 1, 1, 1, 0, 0]);
   assert.deepEqual(numbers(layout.feeds['lastRows']), [2, 3]);
-  assert.deepEqual(numbers(layout.promptMask), [0, 0, 0, 0, X, X]);
+  assert.deepEqual(numbers(layout.feeds['prefixMask']), [X]);
+});
+
+test('what prompts begin with in common is laid out once', () => {
+  const layout = layoutPrompts(
+    [
+      [5, 6, 7],
+      [5, 6, 8, 9],
+    ],
+    2,
+  );
+  assert.deepEqual(layout.symbols, { T: 5, N: 2, F: 2, C: 2 });
+  assert.deepEqual(numbers(layout.feeds['tokenIds']), [5, 6, 7, 8, 9]);
+  assert.deepEqual(numbers(layout.feeds['positions']), [0, 1, 2, 2, 3]);
+  assert.deepEqual(numbers(layout.feeds['slots']), [0, 1, 2, 4, 5]);
+  assert.deepEqual(numbers(layout.feeds['lastRows']), [2, 4]);
+  assert.deepEqual(numbers(layout.feeds['prefixMask']), [0, 0]);
+  assert.deepEqual([layout.prefix, layout.lengths], [2, [3, 4]]);
 });
 
 test('groups of different sizes share one layout', () => {
@@ -74,6 +92,7 @@ test('many scored rows come in equal blocks of at most 256', () => {
 test('what cannot be laid out is refused by name', () => {
   assert.throws(() => layoutPrompts([]), /at least one prompt/);
   assert.throws(() => layoutPrompts([[1], []]), /prompt 1 is empty/);
+  assert.throws(() => layoutPrompts([[1, 2], [1]], 1), /prompt 1 has no token after its prefix of 1/);
   assert.throws(() => layoutGroups([{ promptIds: [], completions: [[1]] }]), /prompt 0 is empty/);
   assert.throws(() => layoutTexts([]), /at least one sequence/);
 });

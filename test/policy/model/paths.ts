@@ -1,9 +1,7 @@
-import type { Feeds } from '../../../activities/policy/graph/program.ts';
 import {
   layoutGroups,
   layoutPrompts,
   layoutTexts,
-  maskedScore,
   placement,
   type Group,
 } from '../../../activities/policy/model/layout.ts';
@@ -15,6 +13,7 @@ import {
   trainingProgram,
   type ModelWeights,
 } from '../../../activities/policy/model/programs.ts';
+import { BatchCache, CacheRoom } from '../../../activities/policy/rollout/cache.ts';
 import type { LoraShape } from '../../../activities/policy/weights/adapter.ts';
 
 export interface Policy {
@@ -27,69 +26,57 @@ export interface Policy {
 /** Log-probs of all completion tokens, in order of group, completion, token. */
 type LogProbs = number[];
 
-/** By prefill and then one decode step a token, as sampling does, with the tokens given. */
-export async function bySampling(policy: Policy, groups: readonly Group[]): Promise<LogProbs> {
+/** By prefill, `prefix` tokens of it shared, and then one decode step a token: as sampling does, with the tokens given. */
+export async function bySampling(policy: Policy, groups: readonly Group[], prefix = 0): Promise<LogProbs> {
   const { weights, lora, adapter, threads } = policy;
-  const { layers, keyValueHeads, headDim, vocabulary } = weights.config;
-  const prompts = layoutPrompts(groups.map(({ promptIds }) => promptIds));
-  const { N, P } = prompts.symbols as { N: number; P: number };
-  const G = Math.max(...groups.map(({ completions }) => completions.length));
-  const L = Math.max(...groups.flatMap(({ completions }) => completions.map((ids) => ids.length)));
+  const { vocabulary } = weights.config;
+  const [N, G] = [groups.length, Math.max(...groups.map(({ completions }) => completions.length))];
+  const P = Math.max(...groups.map(({ promptIds }) => promptIds.length));
+  const longest = Math.max(...groups.flatMap(({ completions }) => completions.map((ids) => ids.length)));
+  const size = { places: N, rollouts: G, promptLength: P, maxNewTokens: longest };
+  const cache = new BatchCache(weights.config, size, new CacheRoom());
+  const found = groups.map(({ completions }) => completions.map((): number[] => []));
+  const note = (distribution: Float32Array, row: number, n: number, g: number) => {
+    const tokens = groups[n]!.completions[g]!;
+    const logProbs = found[n]![g]!;
+    if (logProbs.length < tokens.length)
+      logProbs.push(Math.log(distribution[row * vocabulary + tokens[logProbs.length]!]!));
+  };
 
   const prefill = await prefillProgram(weights, lora, { threads }, 'distribution');
+  const layout = layoutPrompts(
+    groups.map(({ promptIds }) => promptIds),
+    prefix,
+  );
   const temperature = new Float32Array(N).fill(1);
-  const read = await prefill.run(prompts.symbols, { ...prompts.feeds, ...adapter, temperature });
+  const read = await prefill.run(layout.symbols, { ...layout.feeds, ...adapter, temperature });
   await prefill.release();
+  groups.forEach(({ completions }, n) => {
+    cache.setPrompt(n, n, layout, read);
+    completions.forEach((_, g) => note(read['distribution']!, n, n, g));
+  });
 
-  const found = groups.map(({ completions }) => completions.map((): number[] => []));
-  const note = (probabilities: Float32Array, t: number, rowOf: (n: number, g: number) => number) =>
-    groups.forEach(({ completions }, n) =>
-      completions.forEach((ids, g) => {
-        if (t < ids.length) found[n]![g]!.push(Math.log(probabilities[rowOf(n, g) * vocabulary + ids[t]!]!));
-      }),
-    );
-  note(read['distribution']!, 0, (n) => n);
-
-  const caches: Feeds = {};
-  for (let layer = 0; layer < layers; layer++)
-    for (const half of ['Key', 'Value']) {
-      caches[`prompt${half}.${layer}`] = read[`prompt${half}.${layer}`]!;
-      // Garbage where nothing is filled: the mask must hide it.
-      caches[`generated${half}.${layer}`] = new Float32Array(N * keyValueHeads * G * L * headDim).fill(7);
-    }
-  const generatedMask = new Float32Array(N * G * L).fill(maskedScore);
   const decode = await decodeProgram(weights, lora, { threads }, 'distribution');
-  for (let t = 1; t < L; t++) {
-    const tokenIds = new BigInt64Array(N * G);
-    const positions = new BigInt64Array(N * G);
-    groups.forEach(({ promptIds, completions }, n) =>
-      completions.forEach((ids, g) => {
-        tokenIds[n * G + g] = BigInt(ids[t - 1] ?? 0);
-        positions[n * G + g] = BigInt(promptIds.length + t - 1);
-      }),
+  const slots = Array.from({ length: N * G }, (_, slot) => slot);
+  for (let t = 1; t < longest; t++) {
+    const ids = groups.flatMap(({ completions }) =>
+      Array.from({ length: G }, (_, g) => completions[g]?.[t - 1] ?? 0),
     );
     const step = await decode.run(
-      { R: N * G, N, G, P, L },
+      { R: N * G, N, G, P, L: cache.length },
       {
         ...adapter,
-        ...caches,
-        ...placement([...tokenIds.keys()], N * G),
-        tokenIds,
-        positions,
+        ...cache.feeds(),
+        ...placement(slots, N * G),
+        tokenIds: BigInt64Array.from(ids, BigInt),
+        positions: BigInt64Array.from(slots, (slot) => BigInt(cache.nextPosition(slot))),
         temperature: new Float32Array(N * G).fill(1),
-        promptMask: prompts.promptMask,
-        generatedMask,
       },
     );
-    note(step['distribution']!, t, (n, g) => n * G + g);
-    for (let layer = 0; layer < layers; layer++)
-      for (const half of ['Key', 'Value']) {
-        const cache = caches[`generated${half}.${layer}`] as Float32Array;
-        const fresh = step[`${half.toLowerCase()}.${layer}`]!;
-        for (let row = 0; row < N * keyValueHeads * G; row++)
-          cache.set(fresh.subarray(row * headDim, (row + 1) * headDim), (row * L + t - 1) * headDim);
-      }
-    for (let row = 0; row < N * G; row++) generatedMask[row * L + t - 1] = 0;
+    cache.append(slots, step);
+    groups.forEach(({ completions }, n) =>
+      completions.forEach((_, g) => note(step['distribution']!, n * G + g, n, g)),
+    );
   }
   await decode.release();
   return found.flat(2);

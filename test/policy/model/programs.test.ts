@@ -63,6 +63,18 @@ for (const tiedHead of [true, false])
     assert.ok(largestDifference(scored, trained['logProbs']!) < 3e-5);
   });
 
+test('prompts with a common beginning are read as they are alone', async () => {
+  const policy = tinyPolicy(true);
+  const common = [7, 8, 9, 10, 11];
+  const groups = groupsBelow(policy.weights.config.vocabulary).map(({ promptIds, completions }) => ({
+    promptIds: [...common, ...promptIds],
+    completions,
+  }));
+  const scored = await byScoring(policy, groups);
+  for (const prefix of [0, 3, 5])
+    assert.ok(largestDifference(scored, await bySampling(policy, groups, prefix)) < 3e-5, `prefix ${prefix}`);
+});
+
 test('sampling, scoring, reading and training are one model (SmolLM2-135M)', async () => {
   const weights = arrangeWeights(await openCheckpoint(await modelPath()));
   const policy = { weights, lora, adapter: randomAdapter(weights.config, lora, 'real', 0.02), threads: 2 };

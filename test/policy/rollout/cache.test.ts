@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CacheRoom, WaveCache } from '../../../activities/policy/rollout/cache.ts';
+import { BatchCache, CacheRoom } from '../../../activities/policy/rollout/cache.ts';
+import { layoutPrompts, maskedScore } from '../../../activities/policy/model/layout.ts';
 import type { ModelConfig } from '../../../activities/policy/weights/checkpoint.ts';
 
 const config: ModelConfig = {
@@ -49,39 +50,52 @@ function stepOutputs(names: { prompt: number; rollouts: number[] }[], token: num
   return outputs;
 }
 
-test('a cache that grows and shrinks feeds every kept rollout its own tokens', () => {
-  const room = new CacheRoom();
-  const size = { prompts: 3, rollouts: 4, promptLength: 2, maxNewTokens: 70 };
-  const cache = new WaveCache(config, size, room);
-  let names = [0, 1, 2].map((prompt) => ({ prompt, rollouts: [0, 1, 2, 3] }));
-  const promptOutputs: Record<string, Float32Array> = {};
-  halves.forEach((name, half) => {
-    for (let layer = 0; layer < layers; layer++)
-      promptOutputs[`prompt${name}.${layer}`] = Float32Array.from(
-        { length: 3 * kv * 2 * width },
-        (_, i) => half * 1000 + layer * 100 + i,
-      );
-  });
-  cache.setPrompts(0, 2, promptOutputs);
+/** What prefill gives for two prompts of 2 and 3 tokens whose first is the same. */
+const layout = layoutPrompts(
+  [
+    [4, 5],
+    [4, 6, 7],
+  ],
+  1,
+);
+const readOutputs = Object.fromEntries(
+  halves.flatMap((name, half) =>
+    [0, 1].flatMap((layer) => [
+      [
+        `prefix${name}.${layer}`,
+        Float32Array.from({ length: kv * width }, (_, i) => -1000 * (1 + half) - 100 * layer - i),
+      ],
+      [
+        `suffix${name}.${layer}`,
+        Float32Array.from({ length: kv * 2 * 2 * width }, (_, i) => 1000 * (1 + half) + 100 * layer + i),
+      ],
+    ]),
+  ),
+);
 
+test('a cache that grows and shrinks feeds every kept rollout its own tokens', () => {
+  const size = { places: 3, rollouts: 4, promptLength: 3, maxNewTokens: 70 };
+  const cache = new BatchCache(config, size, new CacheRoom());
+  cache.setPrompt(0, 0, layout, readOutputs);
+  cache.setPrompt(1, 1, layout, readOutputs);
+  cache.setPrompt(2, 0, layout, readOutputs);
+  let names = [0, 1, 2].map((prompt) => ({ prompt, rollouts: [0, 1, 2, 3] }));
+  const slots = () => Array.from({ length: cache.places * cache.rollouts }, (_, slot) => slot);
   for (let token = 0; token < 69; token++) {
-    cache.append(stepOutputs(names, token));
+    cache.append(slots(), stepOutputs(names, token));
     if (token === 20) {
-      cache.keep([
-        { prompt: 0, rollouts: [0, 2, 3] },
-        { prompt: 1, rollouts: [1, 2, 3] },
-        { prompt: 2, rollouts: [0, 1, 3] },
-      ]);
-      names = [
-        { prompt: 0, rollouts: [0, 2, 3] },
-        { prompt: 1, rollouts: [1, 2, 3] },
-        { prompt: 2, rollouts: [0, 1, 3] },
+      const rollouts = [
+        [0, 2, 3],
+        [1, 2, 3],
+        [0, 1, 3],
       ];
+      cache.keep(rollouts.map((chosen, place) => ({ place, rollouts: chosen })));
+      names = rollouts.map((chosen, prompt) => ({ prompt, rollouts: chosen }));
     }
     if (token === 40) {
       cache.keep([
-        { prompt: 1, rollouts: [2] },
-        { prompt: 2, rollouts: [1] },
+        { place: 1, rollouts: [2] },
+        { place: 2, rollouts: [1] },
       ]);
       names = [
         { prompt: 1, rollouts: [3] },
@@ -91,7 +105,7 @@ test('a cache that grows and shrinks feeds every kept rollout its own tokens', (
   }
 
   const feeds = cache.feeds();
-  assert.equal(cache.filled, 69);
+  assert.deepEqual([cache.nextPosition(0), cache.nextPosition(1)], [3 + 69, 2 + 69]);
   halves.forEach((name, half) => {
     for (let layer = 0; layer < layers; layer++) {
       const generated = feeds[`generated${name}.${layer}`]!;
@@ -105,35 +119,65 @@ test('a cache that grows and shrinks feeds every kept rollout its own tokens', (
                 mark(half, layer, prompt, head, rollouts[0]!, token, i),
               );
       });
-      const perPrompt = kv * 2 * width;
-      assert.deepEqual(
-        feeds[`prompt${name}.${layer}`],
-        promptOutputs[`prompt${name}.${layer}`]!.subarray(perPrompt, 3 * perPrompt),
-      );
     }
   });
 });
 
-test('prompts read in parts are padded to the wave', () => {
-  const room = new CacheRoom();
-  const cache = new WaveCache(config, { prompts: 2, rollouts: 1, promptLength: 3, maxNewTokens: 4 }, room);
-  const part = (length: number, base: number) =>
-    Object.fromEntries(
-      halves.flatMap((name) =>
-        [0, 1].map((layer) => [
-          `prompt${name}.${layer}`,
-          Float32Array.from({ length: kv * length * width }, (_, i) => base + i),
-        ]),
-      ),
+test('a prompt is what was read once for all, then its own tokens; the rest is hidden', () => {
+  const size = { places: 2, rollouts: 1, promptLength: 3, maxNewTokens: 4 };
+  const cache = new BatchCache(config, size, new CacheRoom());
+  cache.setPrompt(1, 0, layout, readOutputs);
+  cache.setPrompt(0, 1, layout, readOutputs);
+  const feeds = cache.feeds();
+  const fed = feeds['promptValue.1']!;
+  const prefix = readOutputs['prefixValue.1']!;
+  const suffix = readOutputs['suffixValue.1']!;
+  const row = (place: number, head: number) =>
+    fed.subarray((place * kv + head) * 3 * width, (place * kv + head + 1) * 3 * width);
+  const own = (prompt: number, head: number, count: number) => {
+    const start = (head * 2 + prompt) * 2 * width;
+    return [...suffix.subarray(start, start + count * width)];
+  };
+  for (let head = 0; head < kv; head++) {
+    const common = [...prefix.subarray(head * width, (head + 1) * width)];
+    assert.deepEqual([...row(0, head)], [...common, ...own(1, head, 2)]);
+    assert.deepEqual([...row(1, head)].slice(0, 2 * width), [...common, ...own(0, head, 1)]);
+  }
+  const X = Math.fround(maskedScore);
+  assert.deepEqual([...feeds['promptMask']!], [0, 0, 0, 0, 0, X]);
+});
+
+test('slots of one batch are filled each to its own length, and a new prompt starts empty', () => {
+  const size = { places: 2, rollouts: 2, promptLength: 3, maxNewTokens: 40 };
+  const cache = new BatchCache(config, size, new CacheRoom());
+  cache.setPrompt(0, 0, layout, readOutputs);
+  cache.setPrompt(1, 1, layout, readOutputs);
+  const names = [0, 1].map((prompt) => ({ prompt, rollouts: [0, 1] }));
+  const append = (slots: number[], token: number) => cache.append(slots, stepOutputs(names, token));
+  append([0, 1, 2, 3], 0);
+  append([1, 2], 1);
+  cache.setPrompt(0, 1, layout, readOutputs);
+  append([0, 2], 2);
+  assert.deepEqual(
+    [0, 1, 2, 3].map((slot) => cache.nextPosition(slot)),
+    [3 + 1, 3 + 0, 3 + 3, 3 + 1],
+  );
+  const { generatedMask } = cache.feeds();
+  const visible = [0, 1, 2, 3].map((slot) =>
+    [...generatedMask!.subarray(slot * cache.length, (slot + 1) * cache.length)].filter((mask) => mask === 0),
+  );
+  assert.deepEqual(
+    visible.map(({ length }) => length),
+    [1, 0, 3, 1],
+  );
+  const generated = cache.feeds()['generatedKey.0']!;
+  for (let i = 0; i < width; i++) {
+    // Slot 0 (place 0, rollout 0), head 1: its first token is the one of the newest step.
+    assert.equal(generated[((0 * kv + 1) * 2 + 0) * cache.length * width + i], mark(0, 0, 0, 1, 0, 2, i));
+    // Slot 2 (place 1, rollout 0), head 0: its third.
+    assert.equal(
+      generated[(((1 * kv + 0) * 2 + 0) * cache.length + 2) * width + i],
+      mark(0, 0, 1, 0, 0, 2, i),
     );
-  cache.setPrompts(0, 3, part(3, 1000));
-  cache.setPrompts(1, 2, part(2, 2000));
-  const fed = cache.feeds()['promptKey.1']!;
-  assert.equal(fed.length, 2 * kv * 3 * width);
-  assert.equal(fed[0], 1000);
-  for (let head = 0; head < kv; head++)
-    assert.deepEqual(
-      [...fed.subarray((kv + head) * 3 * width, (kv + head) * 3 * width + 2 * width)],
-      Array.from({ length: 2 * width }, (_, i) => 2000 + head * 2 * width + i),
-    );
+  }
 });

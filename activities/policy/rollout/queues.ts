@@ -8,11 +8,11 @@ export interface Share {
 }
 
 /**
- * Divides rollouts into waves that are sampled one after the other, each with at most `rowLimit` rollouts and the
- * same number of rollouts for every prompt. Prompts of like length come together, since a wave's prompts are
- * padded to the longest; waves of one kind are as even as can be. A function of the request alone.
+ * Divides rollouts into queues that are played one after the other, each with the same number of rollouts, at most
+ * `rowLimit`, for every prompt. In a queue long prompts come first, since prompts of like length are best held side
+ * by side. A function of the request alone.
  */
-export function planWaves(prompts: readonly SamplePrompt[], rowLimit: number): Share[][] {
+export function planQueues(prompts: readonly SamplePrompt[], rowLimit: number): Share[][] {
   const shares = prompts.flatMap(({ keys }, index) => {
     const parts = Math.ceil(keys.length / rowLimit);
     return Array.from({ length: parts }, (_, part): Share => {
@@ -26,10 +26,5 @@ export function planWaves(prompts: readonly SamplePrompt[], rowLimit: number): S
   );
   const byCount = new Map<number, Share[]>();
   for (const share of shares) byCount.set(share.count, [...(byCount.get(share.count) ?? []), share]);
-  return [...byCount].flatMap(([count, alike]) => {
-    const waves = Math.ceil(alike.length / Math.floor(rowLimit / count));
-    return Array.from({ length: waves }, (_, wave) =>
-      alike.slice(Math.floor((wave * alike.length) / waves), Math.floor(((wave + 1) * alike.length) / waves)),
-    );
-  });
+  return [...byCount.values()];
 }

@@ -1,0 +1,176 @@
+import type { Program } from '../graph/program.ts';
+import { layoutPrompts, placement } from '../model/layout.ts';
+import type { SampleOptions } from '../policy.ts';
+import type { ModelConfig } from '../weights/checkpoint.ts';
+import { BatchCache, type CacheRoom, type Kept } from './cache.ts';
+import { planReadings } from './prefixes.ts';
+import type { Rollout } from './rollout.ts';
+
+/** A policy that reads prompts and goes on with them token by token. */
+export interface Decoder {
+  config: ModelConfig;
+  prefill: Program;
+  decode: Program;
+  /** The adapter's tensors by name; none for the base model. */
+  adapter: Record<string, Float32Array>;
+}
+
+/** A prompt with G of its rollouts; G is the same for all of a queue. */
+export interface Entry {
+  promptIds: readonly number[];
+  rollouts: readonly Rollout[];
+}
+
+/** What a batch may hold. */
+export interface Limits {
+  /** Rollouts decoded together. */
+  rows: number;
+  /** Prompts whose keys and values are held, at least one. */
+  places: number;
+}
+
+/** Most prompt tokens read at once. */
+const prefillTokens = 2048;
+
+/** A full batch lets this share of its rows finish before it takes in new prompts, so as to read several at once. */
+const refillShare = 1 / 8;
+
+/**
+ * Samples all rollouts of a queue to their ends, by continuous batching: in each step one more token for every rollout
+ * at work; when enough have finished, the next prompts of the queue are read into the places that are free. Which
+ * prompts when depends on the queue and the tokens alone. `report` is called before each part of the work and at the
+ * end.
+ */
+export async function playQueue(
+  decoder: Decoder,
+  queue: readonly Entry[],
+  limits: Limits,
+  options: SampleOptions,
+  room: CacheRoom,
+  report: (phase: string) => Promise<void>,
+): Promise<void> {
+  const rollouts = queue[0]!.rollouts.length;
+  const cache = new BatchCache(
+    decoder.config,
+    {
+      places: Math.min(limits.places, queue.length),
+      rollouts,
+      promptLength: Math.max(...queue.map(({ promptIds }) => promptIds.length)),
+      maxNewTokens: options.maxNewTokens,
+    },
+    room,
+  );
+  let batch: Entry[] = [];
+  let waiting = queue;
+  for (;;) {
+    const freeRows = limits.rows - batch.reduce((sum, entry) => sum + liveOf(entry), 0);
+    if (freeRows >= refillShare * limits.rows) {
+      const places = freeIn(batch, limits.places).slice(0, Math.floor(freeRows / rollouts));
+      const admitted = waiting.slice(0, places.length);
+      waiting = waiting.slice(places.length);
+      admitted.forEach((entry, i) => (batch[places[i]!] = entry));
+      await readPrompts(decoder, admitted, places, options.temperature, cache, report);
+    }
+    await report('sample');
+    if (waiting.length === 0) batch = dropFinished(batch, cache);
+    if (batch.length === 0) return;
+    // First tokens may have finished all that was admitted.
+    if (batch.every((entry) => liveOf(entry) === 0)) continue;
+    await nextTokens(decoder, batch, options.temperature, cache);
+  }
+}
+
+const liveOf = ({ rollouts }: Entry): number => rollouts.filter(({ finishReason }) => !finishReason).length;
+
+/** Places whose rollouts have all finished, then those never used. */
+function freeIn(batch: readonly Entry[], limit: number): number[] {
+  return Array.from({ length: limit }, (_, place) => place).filter((place) => {
+    const entry = batch[place];
+    return !entry || liveOf(entry) === 0;
+  });
+}
+
+/** Reads the prompts of `entries` into the given places, and draws the first tokens. */
+async function readPrompts(
+  { prefill, adapter }: Decoder,
+  entries: readonly Entry[],
+  places: readonly number[],
+  temperature: number,
+  cache: BatchCache,
+  report: (phase: string) => Promise<void>,
+): Promise<void> {
+  const prompts = entries.map(({ promptIds }) => promptIds);
+  for (const { prefix, prompts: chosen } of planReadings(prompts, prefillTokens)) {
+    await report('prefill');
+    const layout = layoutPrompts(
+      chosen.map((index) => prompts[index]!),
+      prefix,
+    );
+    const rollouts = chosen.flatMap((index) => entries[index]!.rollouts);
+    const outputs = await prefill.run(
+      { ...layout.symbols, G: cache.rollouts },
+      {
+        ...layout.feeds,
+        ...adapter,
+        temperature: new Float32Array(chosen.length).fill(temperature),
+        uniforms: Float32Array.from(rollouts, ({ nextUniform }) => nextUniform),
+      },
+    );
+    chosen.forEach((index, row) => cache.setPrompt(places[index]!, row, layout, outputs));
+    takeTokens(rollouts, outputs);
+  }
+}
+
+/** Feeds every unfinished rollout its newest token and draws the next. */
+async function nextTokens(
+  { decode, adapter }: Decoder,
+  batch: readonly Entry[],
+  temperature: number,
+  cache: BatchCache,
+): Promise<void> {
+  const inSlots = batch.flatMap(({ rollouts }) => rollouts);
+  const slots = [...inSlots.keys()].filter((slot) => !inSlots[slot]!.finishReason);
+  const rollouts = slots.map((slot) => inSlots[slot]!);
+  const outputs = await decode.run(
+    { R: slots.length, N: cache.places, G: cache.rollouts, P: cache.promptLength, L: cache.length },
+    {
+      ...adapter,
+      ...cache.feeds(),
+      ...placement(slots, inSlots.length),
+      temperature: new Float32Array(slots.length).fill(temperature),
+      uniforms: Float32Array.from(rollouts, ({ nextUniform }) => nextUniform),
+      tokenIds: BigInt64Array.from(rollouts, ({ tokenIds }) => BigInt(tokenIds.at(-1)!)),
+      positions: BigInt64Array.from(slots, (slot) => BigInt(cache.nextPosition(slot))),
+    },
+  );
+  cache.append(slots, outputs);
+  takeTokens(rollouts, outputs);
+}
+
+function takeTokens(rollouts: readonly Rollout[], outputs: Record<string, Float32Array>): void {
+  const { tokens, probabilities } = outputs;
+  rollouts.forEach((rollout, row) => rollout.take(tokens![row]!, probabilities![row]!));
+}
+
+/**
+ * Takes prompts whose rollouts are all finished out of the batch, and shrinks G to the most unfinished rollouts that
+ * any prompt has; finished rollouts fill the slots of prompts that have fewer.
+ */
+function dropFinished(batch: Entry[], cache: BatchCache): Entry[] {
+  const live = batch.map(liveOf);
+  const most = Math.max(...live);
+  if (most === 0) return [];
+  if (most === cache.rollouts && !live.includes(0)) return batch;
+  const kept: Kept = batch.flatMap(({ rollouts }, place) => {
+    if (live[place] === 0) return [];
+    const all = [...rollouts.keys()];
+    const going = all.filter((rollout) => !rollouts[rollout]!.finishReason);
+    const finished = all.filter((rollout) => rollouts[rollout]!.finishReason);
+    return [{ place, rollouts: [...going, ...finished].slice(0, most).sort((a, b) => a - b) }];
+  });
+  cache.keep(kept);
+  return kept.map(({ place, rollouts }) => ({
+    promptIds: batch[place]!.promptIds,
+    rollouts: rollouts.map((rollout) => batch[place]!.rollouts[rollout]!),
+  }));
+}
