@@ -1,7 +1,7 @@
 import type { Report } from '../infra/problem.ts';
 
-/** tok/s: more is better. ms and s: less is. */
-export type Unit = 'tok/s' | 'ms' | 's';
+/** tok/s: more is better. Of the others less is. */
+export type Unit = 'tok/s' | 'ms' | 's' | 'MiB';
 
 /** Someone who can be measured again and again. */
 export interface Contender {

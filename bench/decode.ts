@@ -1,6 +1,7 @@
 import { asking, keysOf, seconds, textTokens } from './bench.ts';
 import type { Bench } from './bench.ts';
 import { compare } from './compare.ts';
+import { decodeRoof } from './roof.ts';
 import type { Contender, Result } from './compare.ts';
 
 const promptTokens = 64;
@@ -34,7 +35,7 @@ export async function decode(bench: Bench): Promise<Result[]> {
       },
     };
     const request = { promptIds, batch, newTokens };
-    const others = peers.map((peer) => asking(peer, request));
+    const others = [...peers.map((peer) => asking(peer, request)), await decodeRoof(bench, batch)];
     results.push(await compare(`decode, B = ${batch}`, 'tok/s', ours, others, rounds, report));
   }
   return results;

@@ -27,12 +27,14 @@ const telling = [
 ];
 
 export async function machine(python: string, threads: number): Promise<Machine> {
-  const flags = await readFile('/proc/cpuinfo', 'utf8').then(
-    (text) => new Set(/^(?:flags|Features)\s*:\s*(.*)$/m.exec(text)?.[1]?.split(' ')),
-    () => new Set<string>(), // not Linux
-  );
+  // Absent where it is not Linux.
+  const information = await readFile('/proc/cpuinfo', 'utf8').catch(() => '');
+  const flags = new Set(/^(?:flags|Features)\s*:\s*(.*)$/m.exec(information)?.[1]?.split(' '));
+  const numberOf = (field: string) => new RegExp(`^${field}\\s*: (\\d+)$`, 'm').exec(information)?.[1];
+  const [family, model] = [numberOf('cpu family'), numberOf('model')];
   return {
-    processor: cpus()[0]?.model ?? 'unknown',
+    // Some machines hide which processor they have behind one name for several generations.
+    processor: `${cpus()[0]?.model ?? 'unknown'}${family && model ? ` (family ${family}, model ${model})` : ''}`,
     cores: cpus().length,
     threads,
     memoryGiB: Math.round(totalmem() / 2 ** 30),

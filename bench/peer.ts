@@ -42,6 +42,10 @@ export class Peer {
     return peer;
   }
 
+  get processId(): number | null {
+    return this.#child.pid ?? null;
+  }
+
   async ask<T>(request: object): Promise<T> {
     this.#child.stdin!.write(JSON.stringify(request) + '\n');
     return (await this.#answer()) as T;

@@ -8,6 +8,7 @@ import { openBench } from './bench.ts';
 import type { Bench } from './bench.ts';
 import { decode } from './decode.ts';
 import { machine } from './machine.ts';
+import { memory } from './memory.ts';
 import type { Machine } from './machine.ts';
 import { peftParity } from './peft-parity.ts';
 import type { Parity } from './peft-parity.ts';
@@ -17,16 +18,17 @@ import type { Result } from './compare.ts';
 import { step } from './step.ts';
 import { train } from './train.ts';
 
-const usage = `npm run bench -- [decode] [train] [step] [parity] [--json] [--threads N] [--rounds N]
+const usage = `npm run bench -- [decode] [train] [step] [memory] [parity] [--json] [--threads N] [--rounds N]
 
   decode   batched sampling beside llama.cpp and transformers
   train    one update beside PyTorch + PEFT, as installed and with oneDNN
   step     one whole GRPO step beside TRL
+  memory   the most memory that sampling and an update take
   parity   a trained adapter opened by Python's peft: the same log-probs?
 
-Without names: decode, train and step; their results also go to bench/results/.`;
+Without names: all but parity; their results also go to bench/results/.`;
 
-const benchmarks: Record<string, (bench: Bench) => Promise<Result[]>> = { decode, train, step };
+const benchmarks: Record<string, (bench: Bench) => Promise<Result[]>> = { decode, train, step, memory };
 
 function table(results: Result[]): string {
   const rows = results.flatMap((result) => [

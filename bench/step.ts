@@ -9,8 +9,8 @@ const rollouts = 8;
 const newTokens = 48;
 
 /**
- * One whole GRPO step: 8 sums × 8 answers of at most 48 tokens, sampled, graded, trained on. Ours trains on every
- * group here, as TRL does; a run drops those without signal and is faster still.
+ * One whole GRPO step: 8 sums × 8 answers of at most 48 tokens, sampled, graded, trained on. Ours as a run does it:
+ * groups whose answers are all alike in reward have no gradient and are left out of the update.
  */
 export async function step(bench: Bench): Promise<Result[]> {
   const { device, tokenizer, adapter, rounds, report } = bench;
@@ -28,11 +28,12 @@ export async function step(bench: Bench): Promise<Result[]> {
         }));
         const options = { maxNewTokens: newTokens, temperature: 1, stopStrings: [] };
         const answered = await device.generate(adapter, asked, options);
-        const groups = answered.map((completions, i) => {
+        const groups = answered.flatMap((completions, i) => {
           const rewards = completions.map(({ tokenIds }) =>
             reward(tokenizer.decode(tokenIds), sums[i]!.answer),
           );
           const advantages = standardised(rewards);
+          if (advantages.every((advantage) => advantage === 0)) return [];
           return {
             promptIds: asked[i]!.tokenIds,
             completions: completions.map(({ tokenIds, logProbs }, k) => ({
@@ -43,6 +44,7 @@ export async function step(bench: Bench): Promise<Result[]> {
             })),
           };
         });
+        if (groups.length === 0) return;
         await device.update({
           adapter,
           optimizer: null,

@@ -1,6 +1,7 @@
 import { training, asking, lora, seconds, textTokens } from './bench.ts';
 import type { Bench } from './bench.ts';
 import { compare } from './compare.ts';
+import { trainingRoof } from './roof.ts';
 import type { Contender, Result } from './compare.ts';
 import type { TrainGroup } from '../activities/policy/policy.ts';
 
@@ -31,12 +32,14 @@ export async function train(bench: Bench): Promise<Result[]> {
     const group = await scored(bench, promptIds, completions);
     const ours: Contender = {
       name: 'reiterate (fp32)',
-      measure: async () => inUnit(await seconds(() => update(bench, group))),
+      measure: async () => inUnit(await seconds(() => update(bench, [group]))),
     };
     const others = peers.map((peer) => {
       const contender = asking(peer, { lora, promptIds, completions });
       return { ...contender, measure: async () => inUnit(await contender.measure()) };
     });
+    const roof = await trainingRoof(bench, prompt + count * length, count * length);
+    others.push({ ...roof, measure: async () => inUnit((prompt + count * length) / (await roof.measure())) });
     return compare(name, unit, ours, others, rounds, report);
   };
   return [
@@ -46,7 +49,7 @@ export async function train(bench: Bench): Promise<Result[]> {
 }
 
 /** A group as sampling would hand it over: with the log-probs its tokens have. */
-async function scored(
+export async function scored(
   { device, adapter }: Bench,
   promptIds: number[],
   completions: number[][],
@@ -66,12 +69,15 @@ async function scored(
   };
 }
 
-function update({ device, adapter }: Bench, group: TrainGroup): Promise<unknown> {
+export function update(
+  { device, adapter }: Pick<Bench, 'device' | 'adapter'>,
+  groups: TrainGroup[],
+): Promise<unknown> {
   return device.update({
     adapter,
     optimizer: null,
     reference: null,
-    groups: [group],
+    groups,
     training,
     maxNewTokens: 512,
   });

@@ -24,7 +24,7 @@ import {
   taskQueues,
   type RunStatus,
 } from '../workflows/contract/names.ts';
-import type { RunProgress } from '../workflows/contract/progress.ts';
+import type { Continuation, RunProgress } from '../workflows/contract/progress.ts';
 import { CommandFailure, exitCodes } from './exit.ts';
 
 /** A connection to the Temporal server that the commands work with. */
@@ -121,20 +121,24 @@ function unreachable(address: string, cause: unknown): CommandFailure {
   );
 }
 
-/** Starts a run under a name that no open or completed run has. */
+/**
+ * Starts a run under a name that no open or completed run has; with a `continuation`, goes on with one under the name
+ * it had.
+ */
 export async function startRun(
   temporal: Temporal,
   workflowId: string,
   config: RunConfig,
+  continuation?: Continuation,
 ): Promise<RunInTemporal> {
   try {
     await ask(temporal, () =>
       temporal.client.workflow.start('exitRun', {
         taskQueue: taskQueues.run,
         workflowId,
-        args: [config],
+        args: continuation ? [config, continuation] : [config],
         workflowIdConflictPolicy: 'FAIL',
-        workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
+        workflowIdReusePolicy: continuation ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',
         staticSummary: `${config.strategy} on ${config.domain.name}, ${config.generations} generations, seed ${config.seed}`,
       }),
     );

@@ -32,7 +32,13 @@ import {
   runKeyOf,
   type RunStatus,
 } from './contract/names.ts';
-import type { RunProgress, SteeringAnswer } from './contract/progress.ts';
+import {
+  evaluationsKept,
+  rewardsKept,
+  type Continuation,
+  type RunProgress,
+  type SteeringAnswer,
+} from './contract/progress.ts';
 import { Head } from './contract/ref.ts';
 import { parseRunConfig } from './contract/validate.ts';
 import { runDetails } from './details.ts';
@@ -48,21 +54,8 @@ export const stopAfterGenerationUpdate = defineUpdate<SteeringAnswer, [generatio
   'stopAfterGeneration',
 );
 
-/** What a run hands to its own next execution, or to a new execution that takes up a dead run. */
-export interface Continuation {
-  runKey: string;
-  head: Head;
-  rewards?: number[];
-  evaluations?: RunProgress['evaluations'];
-  paused?: boolean;
-  stopAt?: number;
-}
-
 /** Keeps a history short enough to replay quickly and to read. */
 const generationsPerExecution = 20;
-/** Numbers that travel from execution to execution stay small; the record in the store has all. */
-const rewardsKept = 1000;
-const evaluationsKept = 200;
 
 const attribute = {
   run: defineSearchAttributeKey('ReiterateRun', 'KEYWORD'),

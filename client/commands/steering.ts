@@ -1,8 +1,10 @@
 import { Command } from 'commander';
 import { wholeNumber } from '../arguments.ts';
-import { withTemporal } from '../connect.ts';
+import { openStore, withTemporal } from '../connect.ts';
 import { cancelRun, steer } from '../steering.ts';
-import { print, printJson } from '../terminal.ts';
+import { takeUp } from '../takeUp.ts';
+import { findRun, noWorker, workerPolls } from '../temporal.ts';
+import { note, print, printJson } from '../terminal.ts';
 
 export function pauseCommand(): Command {
   return new Command('pause')
@@ -15,11 +17,30 @@ export function pauseCommand(): Command {
 
 export function resumeCommand(): Command {
   return new Command('resume')
-    .description('let a paused run go on')
-    .argument('<run>', 'name of a run')
+    .description('go on with a run that is paused, or that ended before its last generation')
+    .argument('<run>', 'name or runKey of a run')
     .option('--json', 'print the answer as JSON')
-    .addHelpText('after', '\nExample: reiterate resume my-run')
-    .action((run: string, options: { json?: boolean }) => answered(run, options, 'resume'));
+    .addHelpText(
+      'after',
+      `
+A run that failed, was stopped, or is no longer known to Temporal goes on from
+its newest committed generation, under the same runKey and to the same bits.
+
+Example: reiterate resume my-run`,
+    )
+    .action(resume);
+}
+
+async function resume(run: string, options: { json?: boolean }): Promise<void> {
+  await withTemporal(async (temporal) => {
+    const known = await findRun(temporal, run);
+    if (known?.open) return answered(run, options, 'resume');
+    const { runKey, generation } = await takeUp(await openStore(), temporal, run);
+    const message = `${runKey} goes on after generation ${generation}.`;
+    if (options.json) printJson({ status: 'running', generation, message });
+    else print(message);
+    if (!(await workerPolls(temporal))) note(`It waits: ${noWorker}.`);
+  });
 }
 
 interface StopOptions {

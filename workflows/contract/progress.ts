@@ -58,3 +58,17 @@ export interface HeartbeatDetails {
   tokens: number;
   tokensPerSecond: number;
 }
+
+/** What a run hands to its own next execution, or to a new execution that takes up a dead run. */
+export interface Continuation {
+  runKey: string;
+  head: Head;
+  rewards?: number[];
+  evaluations?: RunProgress['evaluations'];
+  paused?: boolean;
+  stopAt?: number;
+}
+
+/** Numbers that travel from execution to execution stay small; the record in the store has all. */
+export const rewardsKept = 1000;
+export const evaluationsKept = 200;

@@ -1,0 +1,141 @@
+import { Graph, type Value } from '../activities/policy/graph/graph.ts';
+import { gemm } from '../activities/policy/graph/ops/linear.ts';
+import { Program } from '../activities/policy/graph/program.ts';
+import { arrangeWeights, type ModelWeights } from '../activities/policy/model/programs.ts';
+import { adapterShapes, modules } from '../activities/policy/weights/adapter.ts';
+import { openCheckpoint } from '../activities/policy/weights/checkpoint.ts';
+import { lora, seconds, type Bench } from './bench.ts';
+import type { Contender } from './compare.ts';
+
+/**
+ * What the matrix products alone would take, with the same library, weights, shapes and threads, and nothing else: no
+ * attention, no softmax, no sampling, no copies. Nobody can be faster without fewer or cheaper products.
+ */
+export const roofName = 'roof: the matrix products alone';
+
+/** Tokens a second of decoding `rows` rollouts in step, with packed weights as decoding has them. */
+export async function decodeRoof(bench: Bench, rows: number): Promise<Contender> {
+  const weights = await weightsOf(bench);
+  const products = new Products(weights, 'packed');
+  for (const name of linears(weights)) products.forward(name, rows);
+  for (const [name, [out, width]] of adapterShapes(weights.config, lora))
+    products.multiply(name, [rows, width], [out, width], { transposeB: true });
+  products.forward('model.embed_tokens.weight', rows);
+  return contender(await products.compile(bench.threads), rows);
+}
+
+/**
+ * Tokens a second of one forward and backward pass over `rows` tokens of which `scored` are predicted: each linear
+ * forward and for the gradient of its input, six small products for each LoRA pair, and the head both ways.
+ */
+export async function trainingRoof(bench: Bench, rows: number, scored: number): Promise<Contender> {
+  const weights = await weightsOf(bench);
+  const products = new Products(weights, 'fed');
+  for (const name of linears(weights)) {
+    products.forward(name, rows);
+    products.backward(name, rows);
+  }
+  for (const [name, [out, width]] of adapterShapes(weights.config, lora)) {
+    products.multiply(`${name} forward`, [rows, width], [out, width], { transposeB: true });
+    products.multiply(`${name} input`, [rows, out], [out, width]);
+    products.multiply(`${name} weight`, [rows, out], [rows, width], { transposeA: true });
+  }
+  products.forward('model.embed_tokens.weight', scored);
+  products.backward('model.embed_tokens.weight', scored);
+  return contender(await products.compile(bench.threads), rows);
+}
+
+function contender(run: () => Promise<unknown>, tokens: number): Contender {
+  return { name: roofName, measure: async () => tokens / (await seconds(run)) };
+}
+
+async function weightsOf({ modelPath }: Bench): Promise<ModelWeights> {
+  return arrangeWeights(await openCheckpoint(modelPath));
+}
+
+function linears({ config }: ModelWeights): string[] {
+  return Array.from({ length: config.layers }, (_, layer) =>
+    Object.values(modules).map((module) => `model.layers.${layer}.${module}.weight`),
+  ).flat();
+}
+
+/** A graph of matrix products that have nothing to do with each other. */
+class Products {
+  readonly #graph = new Graph();
+  readonly #fed: Record<string, Float32Array> = {};
+  readonly #values = new Map<string, Value>();
+  #multiplied = 0;
+
+  constructor(
+    readonly weights: ModelWeights,
+    readonly placement: 'packed' | 'fed',
+  ) {}
+
+  /** x Wᵀ */
+  forward(name: string, rows: number): void {
+    const { shape } = this.weights.tensors[name]!;
+    this.#keep(
+      `${name} forward`,
+      gemm(this.#array(rows, shape[1]!), this.#weight(name), { transposeB: true }),
+    );
+  }
+
+  /** dy W */
+  backward(name: string, rows: number): void {
+    const { shape } = this.weights.tensors[name]!;
+    this.#keep(`${name} backward`, gemm(this.#array(rows, shape[0]!), this.#weight(name)));
+  }
+
+  multiply(
+    name: string,
+    a: [number, number],
+    b: [number, number],
+    options: Parameters<typeof gemm>[2] = {},
+  ): void {
+    // Another scale for each, lest equal products of equal arrays be made only once.
+    const scale = 1 + ++this.#multiplied * 1e-6;
+    this.#keep(name, gemm(this.#array(...a), this.#array(...b), { ...options, scale }));
+  }
+
+  async compile(threads: number): Promise<() => Promise<unknown>> {
+    const program = await Program.create(this.#graph, { threads }, this.#fed);
+    return () => program.run({}, {});
+  }
+
+  /** One row of a product is enough to need all of it, and costs nothing to hand out. */
+  #keep(name: string, product: Value): void {
+    const row = this.#graph.integers([0]);
+    const [kept] = this.#graph.node('Gather', [product, row], [{ shape: [1, product.shape[1]!] }], {
+      axis: 0,
+    });
+    this.#graph.output(`${name}:row`, kept!);
+  }
+
+  #weight(name: string): Value {
+    const { shape, data } = this.weights.tensors[name]!;
+    return this.#held(name, shape, data, this.placement);
+  }
+
+  #array(rows: number, width: number): Value {
+    const data = () => Float32Array.from({ length: rows * width }, (_, i) => ((i * 37) % 101) / 101 - 0.5);
+    return this.#held(`${rows} × ${width}`, [rows, width], data, 'fed');
+  }
+
+  #held(
+    name: string,
+    shape: readonly number[],
+    data: Float32Array | (() => Float32Array),
+    placement: 'packed' | 'fed',
+  ): Value {
+    const known = this.#values.get(name);
+    if (known) return known;
+    const numbers = typeof data === 'function' ? data() : data;
+    if (placement === 'fed') this.#fed[name] = numbers;
+    const value =
+      placement === 'fed'
+        ? this.#graph.input(name, 'float32', shape)
+        : this.#graph.weight(name, shape, numbers);
+    this.#values.set(name, value);
+    return value;
+  }
+}

@@ -1,0 +1,48 @@
+import { parseJson } from '../activities/artifacts/canonical.ts';
+import { findHead, readChain } from '../activities/artifacts/manifests.ts';
+import type { Store } from '../activities/artifacts/store.ts';
+import { RunConfig } from '../workflows/contract/config.ts';
+import { evaluationsKept, rewardsKept } from '../workflows/contract/progress.ts';
+import { CommandFailure, exitCodes } from './exit.ts';
+import { findRunKey, readEvaluations } from './record.ts';
+import { findRun, nameOfRun, startRun, type Temporal } from './temporal.ts';
+
+/**
+ * Goes on with a run that has ended before its last generation, whether it failed, was stopped, or is no longer known
+ * to Temporal: from its newest committed generation, under its own runKey. The record alone says what the run is.
+ *
+ * @param run name or runKey of a run that is not open
+ * @throws `CommandFailure` when there is nothing to go on from, or nothing left to do
+ */
+export async function takeUp(
+  store: Store,
+  temporal: Temporal,
+  run: string,
+): Promise<{ runKey: string; generation: number }> {
+  const runKey = await findRunKey(store, await findRun(temporal, run), run);
+  const found = await findHead(store, runKey);
+  if (!found)
+    throw new CommandFailure(
+      exitCodes.notFound,
+      `${runKey} ended before anything was committed: start it again with \`reiterate start\`.`,
+    );
+  const { head, manifest } = found;
+  const { config: ref } = manifest.observed.artifacts;
+  const config = parseJson(await store.read(ref), RunConfig, ref.key);
+  if (head.generation >= config.generations)
+    throw new CommandFailure(
+      exitCodes.conflict,
+      `${runKey} has made all of its ${config.generations} generations: there is nothing left to do.`,
+    );
+  const [chain, evaluations] = await Promise.all([readChain(store, runKey), readEvaluations(store, runKey)]);
+  await startRun(temporal, nameOfRun(runKey), config, {
+    runKey,
+    head,
+    rewards: chain.flatMap(({ content }) => content.metrics?.meanReward ?? []).slice(-rewardsKept),
+    evaluations: evaluations.slice(-evaluationsKept).map(({ generation, depths }) => ({
+      generation,
+      accuracy: depths.map(({ accuracy }) => accuracy),
+    })),
+  });
+  return { runKey, generation: head.generation };
+}
