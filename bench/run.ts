@@ -14,21 +14,26 @@ import { peftParity } from './peft-parity.ts';
 import type { Parity } from './peft-parity.ts';
 import { ensurePython } from './python.ts';
 import { ratio } from './compare.ts';
+import { profile, type Profile } from './profile.ts';
 import type { Result } from './compare.ts';
 import { step } from './step.ts';
 import { train } from './train.ts';
 
-const usage = `npm run bench -- [decode] [train] [step] [memory] [parity] [--json] [--threads N] [--rounds N]
+const usage = `npm run bench -- [decode] [train] [step] [memory] [profile] [parity] [--json] [--threads N] [--rounds N]
 
   decode   batched sampling beside llama.cpp and transformers
   train    one update beside PyTorch + PEFT, as installed and with oneDNN
   step     one whole GRPO step beside TRL
   memory   the most memory that sampling and an update take
+  profile  where the time of a decode step and of a training pass goes
   parity   a trained adapter opened by Python's peft: the same log-probs?
 
-Without names: all but parity; their results also go to bench/results/.`;
+Without names: the first four; their results also go to bench/results/.`;
 
 const benchmarks: Record<string, (bench: Bench) => Promise<Result[]>> = { decode, train, step, memory };
+
+/** What is asked for by name only. */
+const extras = ['profile', 'parity'];
 
 function table(results: Result[]): string {
   const rows = results.flatMap((result) => [
@@ -51,6 +56,13 @@ function table(results: Result[]): string {
         .trimEnd(),
     )
     .join('\n');
+}
+
+function profileLines({ name, milliseconds, share }: Profile): string {
+  const shares = Object.entries(share).map(
+    ([kind, part]) => `  ${(100 * part).toFixed(1).padStart(5)} %  ${kind}`,
+  );
+  return [`${name}: ${milliseconds.toFixed(0)} ms a run`, ...shares].join('\n');
 }
 
 function parityLine({ tokens, adapted, base, effect, agrees }: Parity): string {
@@ -82,7 +94,7 @@ async function main(): Promise<number> {
     },
   });
   const wanted = positionals.length > 0 ? positionals : Object.keys(benchmarks);
-  const unknown = wanted.find((name) => name !== 'parity' && !benchmarks[name]);
+  const unknown = wanted.find((name) => !extras.includes(name) && !benchmarks[name]);
   const [threads, rounds] = [Number(values.threads), Number(values.rounds)];
   if (values.help) {
     console.log(usage);
@@ -100,9 +112,16 @@ async function main(): Promise<number> {
   try {
     const results: Result[] = [];
     for (const name of wanted) results.push(...((await benchmarks[name]?.(bench)) ?? []));
+    const profiles = wanted.includes('profile') ? await profile(bench) : null;
     const parity = wanted.includes('parity') ? await peftParity(bench) : null;
     const where = await machine(python, threads);
-    const output = { machine: where, results, absent: bench.absent, ...(parity ? { parity } : {}) };
+    const output = {
+      machine: where,
+      results,
+      absent: bench.absent,
+      ...(profiles ? { profiles } : {}),
+      ...(parity ? { parity } : {}),
+    };
     const complete = Object.keys(benchmarks).every((name) => wanted.includes(name));
     if (complete) report(`written to ${await save(where, output)}`);
     if (values.json) console.log(JSON.stringify(output, null, 2));
@@ -116,6 +135,7 @@ async function main(): Promise<number> {
           .join(', '),
       );
       if (results.length > 0) console.log(`\n${table(results)}`);
+      for (const each of profiles ?? []) console.log(`\n${profileLines(each)}`);
       if (parity) console.log(`\n${parityLine(parity)}`);
     }
     return parity?.agrees === false ? 1 : 0;
