@@ -130,6 +130,7 @@ export function updateFigures({ points, config }: ReportedRun): Html[] {
       title: 'Sampler/learner mismatch',
       note: 'Mean |Δ log-prob| per token between the engine that sampled and the one that trains; should stay tiny.',
       size: 'flat',
+      tickFormat: '~e',
       value: ({ metrics }) => metrics.update?.samplerMismatch ?? null,
     }),
     measure(points, {
