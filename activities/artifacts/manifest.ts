@@ -19,7 +19,7 @@ export const GenerationMetrics = z.strictObject({
   truncated: z.int(),
   promptTokens: z.int(),
   completionTokens: z.int(),
-  /** Of the update; null when no group had a signal. */
+  /** Of the update; null when no group was to be trained on. */
   update: UpdateMetrics.nullable(),
 });
 export type GenerationMetrics = z.infer<typeof GenerationMetrics>;

@@ -25,10 +25,13 @@ const training: TrainingConfig = {
   adamEpsilon: 1e-8,
   weightDecay: 0,
   gradientClip: 1,
-  clipRatio: 0.2,
+  clipRatio: { low: 0.2, high: 0.2 },
+  importanceCap: null,
   klCoefficient: 0,
   reference: { interval: 100, alpha: 1 },
   epochs: 1,
+  minibatches: 1,
+  overlong: 'train',
   advantage: 'standard',
   lossNormalisation: 'token',
   lora,
@@ -47,7 +50,7 @@ before(async () => {
     training: await trainingProgram(weights, lora, options),
     logProbs: await logProbProgram(weights, lora, options),
   };
-  onPolicy = { training: programs.training, reference: null };
+  onPolicy = { training: programs.training, logProbs: async () => programs.logProbs, reference: null };
   scoring = await textLogProbProgram(weights, lora, options);
   groups = await groupsOf([4, 3, 5]);
 });
@@ -145,8 +148,8 @@ test('on policy: the loss is −Σ w A, metrics are those of the sampler', async
   const mean = sampled.reduce((sum, logProb) => sum + logProb, 0) / sampled.length;
   near(metrics.negativeLogProb, -mean, 1e-4, 'negativeLogProb');
   assert.deepEqual(
-    [metrics.kl, metrics.clipFraction, metrics.steps, metrics.trainedTokens],
-    [0, 0, 1, sampled.length],
+    [metrics.kl, metrics.clippedLow, metrics.clippedHigh, metrics.steps, metrics.trainedTokens],
+    [0, 0, 0, 1, sampled.length],
   );
 });
 
@@ -155,16 +158,17 @@ test('later epochs are clipped against the policy of the first', async () => {
   const { metrics, optimizer } = await update(onPolicy, input(changes), quiet);
   assert.equal(metrics.steps, 3);
   assert.equal(optimizer.step, 3);
-  assert.ok(metrics.clipFraction > 0 && metrics.clipFraction <= 2 / 3, String(metrics.clipFraction));
+  const clipped = metrics.clippedLow + metrics.clippedHigh;
+  assert.ok(clipped > 0 && clipped <= 2 / 3, String(clipped));
   near(metrics.samplerMismatch, 0, 1e-4, 'samplerMismatch');
 });
 
 test('KL is zero against oneself, positive against another, and holds the policy back', async () => {
-  const same = { training: programs.training, reference: { logProbs: programs.logProbs, adapter } };
+  const same = { ...onPolicy, reference: adapter };
   const against = (await update(same, input({ klCoefficient: 0.1 }), quiet)).metrics;
   near(against.kl, 0, 1e-6, 'kl');
   const other = new Map(Object.entries(randomAdapter(tinyConfig, lora, 'other')));
-  const far = { ...same, reference: { ...same.reference, adapter: other } };
+  const far = { ...onPolicy, reference: other };
   const { metrics } = await update(far, input({ klCoefficient: 0.1 }), quiet);
   assert.ok(metrics.kl > 0.01, String(metrics.kl));
   assert.ok(metrics.loss > against.loss);
