@@ -31,6 +31,7 @@ export function update(dependencies: Dependencies) {
         const device = await dependencies.device(config.model, config.threads);
         let { policy, optimizer } = before;
         let metrics: UpdateStepResult['metrics'] = null;
+        let peakResidentBytes: UpdateStepResult['peakResidentBytes'] = null;
         if (groups.length > 0) {
           const updated = await device.update(
             {
@@ -49,13 +50,14 @@ export function update(dependencies: Dependencies) {
             store.put(keys.policy(runKey, generation), updated.adapter, safetensors),
             store.put(keys.optimizer(runKey, generation), updated.optimizer, safetensors),
           ]);
-          metrics = updated.metrics;
+          ({ metrics, peakResidentBytes } = updated);
         }
         return {
           policy,
           optimizer,
           reference: await moveReference(before.reference, policy),
           metrics,
+          peakResidentBytes,
           seconds: secondsSince(started),
         };
 

@@ -112,6 +112,8 @@ export interface UpdateResult {
   adapter: Uint8Array;
   optimizer: Uint8Array;
   metrics: UpdateMetrics;
+  /** Largest resident set of the engine's process so far; unlike the rest, not the same every time. */
+  peakResidentBytes: number;
 }
 
 export interface ModelInfo {

@@ -132,6 +132,8 @@ export const UpdateStepResult = z.strictObject({
   reference: Ref.nullable(),
   /** null: no group was to be trained on, so the policy stays as it is. */
   metrics: UpdateMetrics.nullable(),
+  /** Largest resident set of the engine's process up to the update's end; null without an update. */
+  peakResidentBytes: z.int().nullable(),
   seconds,
 });
 export type UpdateStepResult = z.infer<typeof UpdateStepResult>;

@@ -98,7 +98,12 @@ export class Engine {
     const optimizerBytes = encodeOptimizer(result.optimizer, tensors);
     keep(adapterBytes);
     keep(optimizerBytes);
-    return { adapter: adapterBytes, optimizer: optimizerBytes, metrics: result.metrics };
+    return {
+      adapter: adapterBytes,
+      optimizer: optimizerBytes,
+      metrics: result.metrics,
+      peakResidentBytes: process.resourceUsage().maxRSS * 1024,
+    };
   }
 
   async #reference(

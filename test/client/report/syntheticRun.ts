@@ -315,6 +315,7 @@ export async function writeSyntheticRun(store: Store, runKey: string, synthetic:
       workflowRunId: 'd3b07384-d9a0-4c9b-8f3b-000000000000',
       artifacts,
       seconds: generation === 0 ? {} : scale(seconds, 0.8 + 0.4 * random('speed', generation)),
+      peakResidentBytes: generation === 0 ? null : 2 ** 31,
     };
   }
 }

@@ -116,6 +116,8 @@ test('sampling, reading and training are one model; learning works and is the sa
 
   const first = await engine.update(request(start, null));
   assert.ok(first.metrics.samplerMismatch < 1e-3, `mismatch ${first.metrics.samplerMismatch}`);
+  assert.ok(first.peakResidentBytes > 100e6, `resident ${first.peakResidentBytes}`);
+  assert.ok(first.metrics.entropy > 0 && first.metrics.entropy < 3, `entropy ${first.metrics.entropy}`);
   assert.ok(first.metrics.kl < 1e-4, `KL of the first step ${first.metrics.kl}`);
   const [adapter, optimizer] = [blobOf(first.adapter), blobOf(first.optimizer)];
   const second = await engine.update(request(adapter, optimizer));
