@@ -48,7 +48,7 @@ export function commit(dependencies: Dependencies) {
         conservation: score.conservation,
         changes: [],
       },
-      observe(dependencies, runKey, artifacts, input.seconds),
+      observe(dependencies, runKey, artifacts, input.seconds, update.peakResidentBytes),
     );
     const summary = `Generation ${generation}: mean reward ${metrics.meanReward.toFixed(3)}, ${metrics.groupsWithSignal} of ${score.conservation.drawn} groups with signal, buffer ${metrics.bufferSize} at mean depth ${metrics.bufferMeanDepth.toFixed(2)}, policy ${update.policy.sha256.slice(0, 8)}`;
     return { head, meanReward: metrics.meanReward, summary };
@@ -73,7 +73,8 @@ export function observe(
   dependencies: Dependencies,
   runKey: string,
   artifacts: ManifestObserved['artifacts'],
-  seconds: Record<string, number>,
+  seconds: ManifestObserved['seconds'],
+  peakResidentBytes: ManifestObserved['peakResidentBytes'],
 ): ManifestObserved {
   const { workflowExecution } = activityInfo();
   return {
@@ -84,6 +85,7 @@ export function observe(
     workflowRunId: workflowExecution?.runId ?? '',
     artifacts,
     seconds,
+    peakResidentBytes,
   };
 }
 

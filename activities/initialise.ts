@@ -66,7 +66,7 @@ export function initialise(dependencies: Dependencies) {
           conservation: null,
           changes: [],
         },
-        observe(dependencies, runKey, artifacts, {}),
+        observe(dependencies, runKey, artifacts, {}, null),
       );
     });
 }

@@ -3,15 +3,17 @@ import type { Ref } from '../workflows/contract/ref.ts';
 import { keys } from './artifacts/keys.ts';
 import { once } from './artifacts/once.ts';
 import { decodeGroups } from './artifacts/parquet.ts';
-import type { GroupRow } from './artifacts/records.ts';
 import { secondsSince, withHeartbeat } from './boundary.ts';
 import type { Dependencies } from './dependencies.ts';
-import type { TrainGroup } from './policy/policy.ts';
 import { assertModel, blobOf, loadState } from './state.ts';
+import { trainGroups } from './trainGroups.ts';
 
 const safetensors = 'application/octet-stream';
 
-/** GRPO on the groups with signal (ExIt §2.2), and the reference policy's move when it is due. */
+/**
+ * GRPO on the groups that were not dropped (ExIt §2.2), and the reference policy's move when it is due. Without any
+ * the policy stays as it is.
+ */
 export function update(dependencies: Dependencies) {
   return (input: UpdateInput): Promise<UpdateStepResult> =>
     withHeartbeat((call) => {
@@ -24,10 +26,12 @@ export function update(dependencies: Dependencies) {
         const state = await loadState(store, input);
         const { manifest, config } = state;
         const before = manifest.observed.artifacts;
-        const groups = trainGroups(await decodeGroups(await store.read(input.groups), input.groups.key));
+        const rows = await decodeGroups(await store.read(input.groups), input.groups.key);
+        const groups = trainGroups(rows, config.training.overlong);
         const device = await dependencies.device(config.model, config.threads);
         let { policy, optimizer } = before;
         let metrics: UpdateStepResult['metrics'] = null;
+        let peakResidentBytes: UpdateStepResult['peakResidentBytes'] = null;
         if (groups.length > 0) {
           const updated = await device.update(
             {
@@ -46,13 +50,14 @@ export function update(dependencies: Dependencies) {
             store.put(keys.policy(runKey, generation), updated.adapter, safetensors),
             store.put(keys.optimizer(runKey, generation), updated.optimizer, safetensors),
           ]);
-          metrics = updated.metrics;
+          ({ metrics, peakResidentBytes } = updated);
         }
         return {
           policy,
           optimizer,
           reference: await moveReference(before.reference, policy),
           metrics,
+          peakResidentBytes,
           seconds: secondsSince(started),
         };
 
@@ -66,21 +71,4 @@ export function update(dependencies: Dependencies) {
         }
       });
     });
-}
-
-/** Groups that have a signal, in ordinal order. */
-function trainGroups(rows: GroupRow[]): TrainGroup[] {
-  const groups = new Map<number, TrainGroup>();
-  for (const row of rows) {
-    if (row.dropped !== null) continue;
-    const group = groups.get(row.ordinal) ?? { promptIds: row.promptIds, completions: [] };
-    groups.set(row.ordinal, group);
-    group.completions.push({
-      tokenIds: row.completionIds,
-      logProbs: row.logProbs,
-      advantage: row.advantage,
-      trained: true,
-    });
-  }
-  return [...groups.values()];
 }

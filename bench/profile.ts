@@ -71,7 +71,11 @@ export async function profile(bench: Bench): Promise<Profile[]> {
     tokenWeights: perToken(),
     oldLogProbs: perToken(),
     referenceLogProbs: perToken(),
-    clipRange: Float32Array.of(0.2),
+    samplerLogProbs: perToken(),
+    clipLow: Float32Array.of(0.2),
+    clipHigh: Float32Array.of(0.2),
+    importance: Float32Array.of(0),
+    importanceCap: Float32Array.of(1),
     klCoefficient: Float32Array.of(0),
     onPolicy: Float32Array.of(1),
   };

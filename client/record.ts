@@ -37,6 +37,8 @@ export interface ShownGeneration {
   bufferMeanDepth: number;
   promptTokens: number;
   completionTokens: number;
+  /** What the update measured; null when there was none. */
+  update: NonNullable<Manifest['content']['metrics']>['update'];
   /** By step. */
   seconds: Record<string, number>;
   conservation: Manifest['content']['conservation'];
@@ -78,6 +80,7 @@ function shownGeneration({ hash, content, observed }: Manifest): ShownGeneration
     bufferMeanDepth,
     promptTokens,
     completionTokens,
+    update,
   } = metrics;
   return [
     {
@@ -91,6 +94,7 @@ function shownGeneration({ hash, content, observed }: Manifest): ShownGeneration
       bufferMeanDepth,
       promptTokens,
       completionTokens,
+      update,
       seconds: observed.seconds,
       conservation,
     },

@@ -19,7 +19,7 @@ export const GenerationMetrics = z.strictObject({
   truncated: z.int(),
   promptTokens: z.int(),
   completionTokens: z.int(),
-  /** Of the update; null when no group had a signal. */
+  /** Of the update; null when no group was to be trained on. */
   update: UpdateMetrics.nullable(),
 });
 export type GenerationMetrics = z.infer<typeof GenerationMetrics>;
@@ -72,6 +72,8 @@ export const ManifestObserved = z.strictObject({
   }),
   /** Seconds each step took, the attempt that committed only. */
   seconds: z.record(z.string(), z.number().nonnegative()),
+  /** Largest resident set of the engine's process up to the update's end; null without an update. */
+  peakResidentBytes: z.int().nullable(),
 });
 export type ManifestObserved = z.infer<typeof ManifestObserved>;
 

@@ -86,6 +86,20 @@ export const assumptions: readonly Assumption[] = [
     why: 'not printed; the usual value',
   },
   {
+    path: 'training.importanceCap',
+    decision: 5,
+    what: 'a correction for a sampler that is not quite the learner',
+    chosen: 'null: none',
+    why: 'not in the paper; sampler and learner are one model here, and their difference is in the metrics',
+  },
+  {
+    path: 'training.minibatches',
+    decision: 28,
+    what: 'optimizer steps an epoch',
+    chosen: '1',
+    why: 'not printed; one step in one epoch keeps the ratio at 1, so that nothing is ever clipped',
+  },
+  {
     path: 'training.klCoefficient',
     decision: 6,
     what: 'β outside math',
@@ -186,9 +200,16 @@ export const assumptions: readonly Assumption[] = [
   {
     path: null,
     decision: 23,
-    what: 'truncated answers',
-    chosen: 'graded and trained on like others, never kept as instances',
+    what: 'truncated answers as instances',
+    chosen: 'never kept',
     why: 'an answer without an end is no place to go on from',
+  },
+  {
+    path: 'training.overlong',
+    decision: 26,
+    what: 'the gradient of truncated answers',
+    chosen: "'train': graded and trained on like others",
+    why: "with few tokens an answer, being cut off is a failure to be unlearned; 'mask' takes their gradient away, as the paper's likely code base does",
   },
   {
     path: null,

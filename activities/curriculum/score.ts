@@ -38,6 +38,8 @@ export function emptyCurriculum(): Curriculum {
  * 3. `expand: one` grows an instance from one uniformly random finished rollout, `all` from each (decision 10: the
  *    paper's Algorithm 1 shows a single rollout). Truncated answers never become instances (decision 23).
  * 4. At p = 0 nothing is ever selected from B, so none is kept.
+ * 5. `overlong: mask`: a truncated answer counts in S and in the advantages of its group, but gives no gradient
+ *    (decision 26); a group that has only such answers is filtered.
  *
  * Pure: same arguments, same result.
  *
@@ -53,9 +55,7 @@ export function scoreGeneration({
   cursor,
 }: Generation): { groups: ScoredGroup[]; curriculum: Curriculum; conservation: Conservation } {
   assertComplete(draws, outcomes, config.sampling.rolloutsPerPrompt);
-  const groups = draws.map((draw, index) =>
-    scoreGroup(draw, outcomes[index]!, rewardMode, config.training.advantage),
-  );
+  const groups = draws.map((draw, index) => scoreGroup(draw, outcomes[index]!, rewardMode, config.training));
   const arrivals = draws.flatMap((draw, index): Arrival[] => {
     const { dropped, learnability: score } = groups[index]!;
     if (dropped === 'graderFailed') return [];
@@ -85,7 +85,7 @@ function scoreGroup(
   { ordinal, step, instance }: Draw,
   outcomes: readonly Outcome[],
   mode: RewardMode,
-  kind: RunConfig['training']['advantage'],
+  { advantage: kind, overlong }: RunConfig['training'],
 ): ScoredGroup {
   const failed = outcomes.some(({ failure }) => failure !== null);
   const rewardsG = outcomes.map(({ quality }) =>
@@ -93,11 +93,12 @@ function scoreGroup(
   );
   const advantagesG = advantages(rewardsG, kind);
   const equal = rewardsG.every((reward) => reward === rewardsG[0]);
+  const masked = overlong === 'mask' && outcomes.every(({ truncated }) => truncated);
   return {
     ordinal,
     instanceId: instance.id,
     step,
-    dropped: failed ? 'graderFailed' : equal ? 'noSignal' : null,
+    dropped: failed ? 'graderFailed' : equal ? 'noSignal' : masked ? 'overlong' : null,
     learnability: learnability(rewardsG),
     meanQuality: mean(outcomes.map(({ quality }) => quality)),
     meanReward: mean(rewardsG),
@@ -123,15 +124,15 @@ function grow(
   return chosen.flatMap((outcome) => expand(draw, outcome, selfIteration));
 }
 
-/** Prompts by what became of their groups (invariant 5). `filtered` has no reasons yet that could fill it. */
+/** Prompts by what became of their groups (invariant 5). */
 function conserve(groups: readonly ScoredGroup[], drawn: number): Conservation {
   const count = (reason: ScoredGroup['dropped']) => groups.filter(({ dropped }) => dropped === reason).length;
-  const graderFailed = count('graderFailed');
+  const [overlong, graderFailed] = [count('overlong'), count('graderFailed')];
   return {
     drawn,
     trained: count(null),
     withoutSignal: count('noSignal'),
-    filtered: {},
+    filtered: overlong > 0 ? { overlong } : {},
     failed: graderFailed > 0 ? { graderFailed } : {},
   };
 }

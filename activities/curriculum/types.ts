@@ -93,6 +93,7 @@ export interface Outcome {
 /** Why a group is not trained on, one sentence each. */
 export type DropReason =
   | 'noSignal' // all rewards equal: the advantage is zero everywhere
+  | 'overlong' // every rollout is truncated, and such are not trained on
   | 'graderFailed'; // at least one rollout could not be graded
 
 /** One group after scoring: G rollouts of one prompt. */

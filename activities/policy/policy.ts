@@ -69,7 +69,7 @@ export interface UpdateRequest {
   optimizer: Blob | null;
   /** Needed when klCoefficient > 0. */
   reference: Blob | null;
-  /** The groups with signal, at least one. */
+  /** The groups with signal; at least one completion is trained. */
   groups: TrainGroup[];
   training: TrainingConfig;
   /** Most tokens an answer could have: the divisor of `lossNormalisation: 'constant'`. */
@@ -78,18 +78,33 @@ export interface UpdateRequest {
 
 /** What an update did. All finite, or the update fails with `NonFiniteLoss`. */
 export interface UpdateMetrics {
+  /** Mean over steps. */
   loss: number;
+  /** Before clipping; mean over steps. */
   gradientNorm: number;
   /** k3 estimate of KL(π ‖ π_ref) per token; 0 without a reference. */
   kl: number;
-  /** Mean negative log-prob of the trained tokens. */
+  /** Mean negative log-prob of the trained tokens, at the start of the update. */
   negativeLogProb: number;
-  /** Share of tokens whose ratio was clipped. */
-  clipFraction: number;
+  /** Mean entropy of the policy where the trained tokens stand, in nats, as the first epoch reads them. */
+  entropy: number;
+  /** Share of tokens that gave no gradient because their ratio was below 1 − low. */
+  clippedLow: number;
+  /** The same above 1 + high. */
+  clippedHigh: number;
+  /** Mean importance weight of a token; 1 without `importanceCap`. */
+  importanceWeight: number;
+  /** Share of tokens whose importance weight is the cap. */
+  importanceCapped: number;
   /** Mean |learner log-prob − sampler log-prob| per token, at the start of the update. */
   samplerMismatch: number;
+  /** The largest of these differences. */
+  largestMismatch: number;
+  /** Tokens that gave the gradient of an epoch. */
   trainedTokens: number;
+  /** Tokens that went through the model, prompts included, in all passes. */
   processedTokens: number;
+  /** AdamW steps. */
   steps: number;
 }
 
@@ -97,6 +112,8 @@ export interface UpdateResult {
   adapter: Uint8Array;
   optimizer: Uint8Array;
   metrics: UpdateMetrics;
+  /** Largest resident set of the engine's process so far; unlike the rest, not the same every time. */
+  peakResidentBytes: number;
 }
 
 export interface ModelInfo {
@@ -123,7 +140,7 @@ export interface Device {
     options: SampleOptions,
     call?: Call,
   ): Promise<Completion[][]>;
-  /** One GRPO update: `epochs` AdamW steps over the groups. */
+  /** One GRPO update: `epochs` times `minibatches` AdamW steps over the groups. */
   update(request: UpdateRequest, call?: Call): Promise<UpdateResult>;
   /** Log-prob of each token given all before it; null for the first. */
   logProbs(adapter: Blob | null, sequences: number[][], call?: Call): Promise<(number | null)[][]>;

@@ -134,10 +134,10 @@ export function updateFigures({ points, config }: ReportedRun): Html[] {
       value: ({ metrics }) => metrics.update?.samplerMismatch ?? null,
     }),
     measure(points, {
-      title: 'Uncertainty of the samples',
-      note: 'Mean negative log-prob of the trained tokens, in nats; falling to 0 would be collapse.',
+      title: 'Entropy of the policy',
+      note: 'Mean over the trained tokens, in nats; falling to 0 would be collapse.',
       size: 'flat',
-      value: ({ metrics }) => metrics.update?.negativeLogProb ?? null,
+      value: ({ metrics }) => metrics.update?.entropy ?? null,
     }),
     klCoefficient > 0
       ? measure(points, {
@@ -151,7 +151,7 @@ export function updateFigures({ points, config }: ReportedRun): Html[] {
           note: 'Share of tokens whose policy ratio was clipped. No KL: this run has no reference policy.',
           size: 'flat',
           tickFormat: '.1~%',
-          value: ({ metrics }) => metrics.update?.clipFraction ?? null,
+          value: ({ metrics: { update } }) => update && update.clippedLow + update.clippedHigh,
         }),
   ];
 }

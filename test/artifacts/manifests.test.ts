@@ -64,6 +64,7 @@ function observed(runKey: string, host = 'here'): ManifestObserved {
       groups: null,
     },
     seconds: {},
+    peakResidentBytes: null,
   };
 }
 
@@ -78,7 +79,11 @@ async function commitChain(runKey: string, generations: number): Promise<Head[]>
 
 test('the hash is of what the run is, not of what happened to it', () => {
   const here = buildManifest(content(0, null), observed('a@1'));
-  const there = buildManifest(content(0, null), { ...observed('b@2', 'elsewhere'), seconds: { iterate: 9 } });
+  const there = buildManifest(content(0, null), {
+    ...observed('b@2', 'elsewhere'),
+    seconds: { iterate: 9 },
+    peakResidentBytes: 2 ** 31,
+  });
   assert.equal(here.hash, there.hash);
   assert.notEqual(here.hash, buildManifest(content(0, null, 2), observed('a@1')).hash);
 });

@@ -3,13 +3,17 @@ import type { BufferEntry, Draw, Instance, Outcome } from '../../activities/curr
 import type { RunConfig } from '../../workflows/contract/config.ts';
 import diverge from '../../presets/diverge.json' with { type: 'json' };
 
-/** The configuration of a preset with other curriculum values. */
-export function configWith(curriculum: Partial<RunConfig['curriculum']>, rolloutsPerPrompt = 4): RunConfig {
+/** The configuration of a preset with other values. */
+export function configWith(
+  curriculum: Partial<RunConfig['curriculum']>,
+  training: Partial<RunConfig['training']> = {},
+): RunConfig {
   const config = diverge as unknown as RunConfig;
   return {
     ...config,
     curriculum: { ...config.curriculum, ...curriculum },
-    sampling: { ...config.sampling, rolloutsPerPrompt },
+    training: { ...config.training, ...training },
+    sampling: { ...config.sampling, rolloutsPerPrompt: 4 },
   };
 }
 

@@ -54,6 +54,9 @@ test('values that cannot go together are named by path', async () => {
   assert.deepEqual(problems({ sampling: { ...config.sampling, promptsPerGeneration: 193 } }), [
     "sampling.promptsPerGeneration: 193 is more than domain.trainTasks 192; a generation's prompts are distinct",
   ]);
+  assert.deepEqual(problems({ training: { ...config.training, minibatches: 9 } }), [
+    'training.minibatches: 9 is more than sampling.promptsPerGeneration 8; a group goes into one minibatch',
+  ]);
   const prompts = { improve: 'Better: {request}', diverge: '{request} {response}' };
   assert.deepEqual(problems({ curriculum: { ...config.curriculum, prompts } }), [
     'curriculum.prompts.improve: the template lacks {response}',

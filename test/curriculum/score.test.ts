@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { emptyCurriculum, scoreGeneration } from '../../activities/curriculum/score.ts';
 import { bufferStatistics } from '../../activities/curriculum/statistics.ts';
 import type { Curriculum, Draw, Outcome } from '../../activities/curriculum/types.ts';
+import type { RunConfig } from '../../workflows/contract/config.ts';
 import { answeredOnce, base, configWith, draw, entry, outcome } from './make.ts';
 
 const cursor = { epoch: 0, position: 2 };
@@ -99,6 +100,34 @@ test('truncated answers count but never become instances', () => {
   );
 });
 
+test('masked: truncated answers count in the statistics, and a group of only such is filtered', () => {
+  const draws = [draw(0, base('a')), draw(1, base('b')), draw(2, base('c'))];
+  const outcomes = [
+    group('a', [1, 0, 0, 0]).map((one, rollout) => ({ ...one, truncated: rollout > 0 })),
+    group('b', [1, 0, 0, 0], { truncated: true }),
+    group('c', [0, 0, 0, 0], { truncated: true }),
+  ];
+  const masked = score(draws, outcomes, { config: configWith({}, { overlong: 'mask' }) });
+  const trained = score(draws, outcomes, { config: configWith({}, { overlong: 'train' }) });
+  assert.deepEqual(
+    masked.groups.map(({ dropped }) => dropped),
+    [null, 'overlong', 'noSignal'],
+  );
+  assert.deepEqual(masked.conservation, {
+    drawn: 3,
+    trained: 1,
+    withoutSignal: 1,
+    filtered: { overlong: 1 },
+    failed: {},
+  });
+  assert.deepEqual(
+    masked.groups.map((one) => ({ ...one, dropped: null })),
+    trained.groups.map((one) => ({ ...one, dropped: null })),
+  );
+  assert.deepEqual(masked.curriculum, trained.curriculum);
+  assert.equal(trained.conservation.trained, 2);
+});
+
 test('rollouts that say the same become one instance', () => {
   const { curriculum } = score([draw(0, base('a'))], [group('a', [1, 0, 0, 0], { response: 'same' })]);
   assert.deepEqual(
@@ -157,7 +186,12 @@ test('prompts without all their rollouts are a violation of conservation', () =>
 });
 
 /** One single-turn generation, written straight down from the method, sharing no code with the house. */
-function straightLine(before: Curriculum, draws: Draw[], outcomes: Outcome[][], capacity: number) {
+function straightLine(
+  before: Curriculum,
+  draws: Draw[],
+  outcomes: Outcome[][],
+  { curriculum: { capacity }, training: { overlong } }: RunConfig,
+) {
   const sha = (value: unknown) => createHash('sha256').update(JSON.stringify(value)).digest('hex');
   const groups = [];
   const buffer = before.buffer.map((known) => ({
@@ -177,8 +211,9 @@ function straightLine(before: Curriculum, draws: Draw[], outcomes: Outcome[][], 
     const rewards = group.map(({ quality }) => quality);
     const mean = rewards.reduce((a, b) => a + b) / rewards.length;
     const variance = rewards.map((r) => (r - mean) ** 2).reduce((a, b) => a + b) / rewards.length;
+    const cut = overlong === 'mask' && !group.some(({ truncated }) => !truncated);
     groups.push({
-      dropped: Math.max(...rewards) === Math.min(...rewards) ? 'noSignal' : null,
+      dropped: Math.max(...rewards) === Math.min(...rewards) ? 'noSignal' : cut ? 'overlong' : null,
       advantages: rewards.map((r) => (r - mean) / (Math.sqrt(variance) + 1e-8)),
     });
     const request = instance.history[0]!.request.map(({ content, role }) => ({ content, role }));
@@ -228,7 +263,9 @@ test('a generation’s scoring equals a straight-line reimplementation on random
       }),
       fc.array(fc.array(oneOutcome, { minLength: 4, maxLength: 4 }), { minLength: 6, maxLength: 6 }),
       fc.integer({ min: 1, max: 20 }),
-      (chosen, held, played, capacity) => {
+      fc.constantFrom('train' as const, 'mask' as const),
+      (chosen, held, played, capacity, overlong) => {
+        const config = configWith({ selectProbability: 0.5, expand: 'all', capacity }, { overlong });
         const unique = [...new Map(held.map((one) => [one[0], one])).values()];
         const before: Curriculum = {
           ...emptyCurriculum(),
@@ -241,11 +278,11 @@ test('a generation’s scoring equals a straight-line reimplementation on random
         const outcomes = draws.map((_, index) =>
           played[index]!.map((one, rollout) => ({ ...one, rolloutId: `${index}-${rollout}` })),
         );
-        const expected = straightLine(before, draws, outcomes, capacity);
+        const expected = straightLine(before, draws, outcomes, config);
         const actual = score(draws, outcomes, {
           curriculum: before,
           generation: 2,
-          config: configWith({ selectProbability: 0.5, expand: 'all', capacity }),
+          config,
         });
         for (const [index, { dropped, rollouts }] of actual.groups.entries()) {
           assert.equal(dropped, expected.groups[index]!.dropped);
@@ -256,8 +293,9 @@ test('a generation’s scoring equals a straight-line reimplementation on random
         const kept = new Map(actual.curriculum.buffer.map((one) => [one.instance.id, one.score]));
         assert.deepEqual([...kept.keys()].sort(), [...expected.ids.keys()].sort());
         for (const [id, value] of kept) assert.ok(Math.abs(value - expected.ids.get(id)!) < 1e-12);
-        const { drawn, trained, withoutSignal, failed } = actual.conservation;
-        assert.equal(drawn, trained + withoutSignal + (failed.graderFailed ?? 0));
+        const { drawn, trained, withoutSignal, filtered, failed } = actual.conservation;
+        const lost = (filtered['overlong'] ?? 0) + (failed['graderFailed'] ?? 0);
+        assert.equal(drawn, trained + withoutSignal + lost);
       },
     ),
     { numRuns: 300 },

@@ -60,14 +60,23 @@ export const TrainingConfig = z.strictObject({
   weightDecay: z.number().nonnegative(),
   /** Largest gradient norm; a larger one is scaled down to it. */
   gradientClip: positive,
-  /** ε of the clipped ratio (ExIt §2.2: 0.2 everywhere). */
-  clipRatio: positive.max(1),
+  /** The policy ratio is clipped to [1 − low, 1 + high] (ExIt §2.2: 0.2 both). */
+  clipRatio: z.strictObject({ low: positive.max(1), high: positive }),
+  /**
+   * Truncated importance sampling: each token's gradient weighs min(π_old / μ, cap), with μ the probability that it
+   * was sampled with. null: every token weighs 1.
+   */
+  importanceCap: z.number().min(1).nullable(),
   /** β of the KL penalty to the reference policy; 0 keeps no reference. */
   klCoefficient: z.number().nonnegative(),
   /** Every `interval` generations ref ← (1 − α) ref + α θ. */
   reference: z.strictObject({ interval: count, alpha: probability }),
   /** Passes over one generation's groups. */
   epochs: count,
+  /** AdamW steps an epoch: whole groups are dealt to so many minibatches. */
+  minibatches: count,
+  /** What truncated answers give: a gradient like others, or none; they count in a group's statistics either way. */
+  overlong: z.enum(['train', 'mask']),
   advantage: z.enum(['standard', 'centered']),
   lossNormalisation: z.enum(['sequence', 'token', 'constant']),
   lora: z.strictObject({
@@ -155,6 +164,11 @@ export const RunConfig = z
       wrong(
         ['sampling', 'promptsPerGeneration'],
         `${config.sampling.promptsPerGeneration} is more than domain.trainTasks ${config.domain.trainTasks}; a generation's prompts are distinct`,
+      );
+    if (config.training.minibatches > config.sampling.promptsPerGeneration)
+      wrong(
+        ['training', 'minibatches'],
+        `${config.training.minibatches} is more than sampling.promptsPerGeneration ${config.sampling.promptsPerGeneration}; a group goes into one minibatch`,
       );
     if (config.evaluation.tasks > config.domain.heldOutTasks)
       wrong(

@@ -47,8 +47,13 @@ export const UpdateMetrics = z.strictObject({
   gradientNorm: z.number(),
   kl: z.number(),
   negativeLogProb: z.number(),
-  clipFraction: z.number(),
+  entropy: z.number(),
+  clippedLow: z.number(),
+  clippedHigh: z.number(),
+  importanceWeight: z.number(),
+  importanceCapped: z.number(),
   samplerMismatch: z.number(),
+  largestMismatch: z.number(),
   trainedTokens: z.int(),
   processedTokens: z.int(),
   steps: z.int(),
@@ -125,8 +130,10 @@ export const UpdateStepResult = z.strictObject({
   policy: Ref,
   optimizer: Ref.nullable(),
   reference: Ref.nullable(),
-  /** null: no group had a signal, so the policy stays as it is. */
+  /** null: no group was to be trained on, so the policy stays as it is. */
   metrics: UpdateMetrics.nullable(),
+  /** Largest resident set of the engine's process up to the update's end; null without an update. */
+  peakResidentBytes: z.int().nullable(),
   seconds,
 });
 export type UpdateStepResult = z.infer<typeof UpdateStepResult>;

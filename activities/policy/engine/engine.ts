@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { decodeOptimizer, encodeOptimizer } from '../learner/optimizerState.ts';
 import { freshAdamW } from '../learner/adamw.ts';
 import { logProbs } from '../learner/logProbs.ts';
@@ -6,7 +7,7 @@ import type { Tokenizer } from '../policy.ts';
 import { generate } from '../rollout/generate.ts';
 import { openTokenizer } from '../tokenizer/tokenizer.ts';
 import { blendAdapters, decodeAdapter, encodeAdapter, initialAdapter } from '../weights/adapter.ts';
-import type { Adapter } from '../weights/adapter.ts';
+import type { Adapter, LoraShape } from '../weights/adapter.ts';
 import { openCheckpoint, type Checkpoint } from '../weights/checkpoint.ts';
 import { openPrograms, type Programs } from './programs.ts';
 import type { BetweenSteps, Operation, OperationCall, Operations } from './protocol.ts';
@@ -84,8 +85,8 @@ export class Engine {
     const result = await update(
       {
         training: await this.programs.get('training', adapter.lora, betweenSteps),
-        reference:
-          training.klCoefficient > 0 ? await this.#reference(reference, { blob, betweenSteps }) : null,
+        logProbs: () => this.programs.get('logProb', adapter.lora, betweenSteps),
+        reference: training.klCoefficient > 0 ? await this.#reference(reference, adapter.lora, blob) : null,
       },
       { adapter: parameters, optimizer: state, groups, training, maxNewTokens },
       betweenSteps,
@@ -97,19 +98,24 @@ export class Engine {
     const optimizerBytes = encodeOptimizer(result.optimizer, tensors);
     keep(adapterBytes);
     keep(optimizerBytes);
-    return { adapter: adapterBytes, optimizer: optimizerBytes, metrics: result.metrics };
+    return {
+      adapter: adapterBytes,
+      optimizer: optimizerBytes,
+      metrics: result.metrics,
+      peakResidentBytes: process.resourceUsage().maxRSS * 1024,
+    };
   }
 
   async #reference(
     sha256: string | null,
-    { blob, betweenSteps }: Pick<Surroundings, 'blob' | 'betweenSteps'>,
-  ) {
+    lora: LoraShape,
+    blob: Surroundings['blob'],
+  ): Promise<Map<string, Float32Array>> {
     if (sha256 === null) throw new RangeError('an update with klCoefficient > 0 needs a reference');
-    const adapter = decodeAdapter(await blob(sha256), this.checkpoint.config);
-    return {
-      logProbs: await this.programs.get('logProb', adapter.lora, betweenSteps),
-      adapter: arraysOf(adapter),
-    };
+    const reference = decodeAdapter(await blob(sha256), this.checkpoint.config);
+    if (!isDeepStrictEqual(reference.lora, lora))
+      throw new RangeError('the reference must be an adapter of the same shape as the policy');
+    return arraysOf(reference);
   }
 }
 

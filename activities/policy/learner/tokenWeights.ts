@@ -3,7 +3,7 @@ import type { TrainGroup } from '../policy.ts';
 
 /**
  * What one token of each completion weighs in the loss: `weights[group][completion]`. A completion with
- * `trained: false` weighs nothing. With N groups of G completions, |o| the tokens of a completion:
+ * `trained: false` weighs nothing. The groups are those of one optimizer step. With N groups of G completions, |o| the tokens of a completion:
  * - `sequence`: 1 / (N · G · |o|), the printed objective (ExIt §2.2): untrained completions count in G;
  * - `token`: 1 / (tokens of all trained completions), so that long answers weigh more;
  * - `constant`: 1 / (N · G · maxNewTokens), free of length (Dr. GRPO): untrained completions count in G.

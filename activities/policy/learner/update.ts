@@ -5,14 +5,18 @@ import type { Program } from '../graph/program.ts';
 import type { TrainGroup, UpdateMetrics } from '../policy.ts';
 import { adamWStep, globalNorm, type AdamWState, type Arrays } from './adamw.ts';
 import { packMicroBatches } from './batches.ts';
+import { Sums } from './metrics.ts';
+import { dealMinibatches } from './minibatches.ts';
 import { prepare, type Prepared } from './prepare.ts';
 import { tokenWeights } from './tokenWeights.ts';
 
 /** What an update needs of the engine. */
 export interface Learning {
   training: Program;
+  /** Log-probs under an adapter of the same shape, for whom training needs more than its own; made when first asked for. */
+  logProbs: () => Promise<Program>;
   /** The reference policy; null when β = 0. */
-  reference: { logProbs: Program; adapter: Arrays } | null;
+  reference: Arrays | null;
 }
 
 export interface UpdateInput {
@@ -31,89 +35,117 @@ export interface UpdateOutput {
 
 /** A micro-batch with the log-probs that the passes compare with. */
 interface Batch extends Prepared {
-  oldLogProbsR: Float32Array;
+  /** Of the policy that the update starts from; null until a pass has told them. */
+  oldLogProbsR: Float32Array | null;
   referenceLogProbsR: Float32Array;
 }
 
 /**
- * One GRPO update (ExIt §2.2): `epochs` passes over the groups, each one AdamW step on the gradient of all
- * micro-batches with its norm clipped. The old policy of the ratio is the one the update starts from, so in the
- * first pass the ratio is 1 and that pass's log-probs are the old ones of the later passes. Completions with
- * `trained: false` are not computed. Metrics are means over trained tokens and passes; negativeLogProb and
- * samplerMismatch are of the first pass, loss and gradientNorm means over steps. Changes nothing it is given; throws
- * `NonFiniteLoss` when the loss or a gradient is NaN or infinite.
+ * One GRPO update (ExIt §2.2): `epochs` passes over the groups, which are dealt to `minibatches` AdamW steps, each
+ * on the gradient of all micro-batches of its minibatch with its norm clipped; token weights are those of the
+ * minibatch alone. The old policy of the ratio and of the importance weight is the one the update starts from. What
+ * the first step reads it reads under that policy, so there the ratio is 1 and that pass's log-probs are the old
+ * ones of later epochs; other minibatches are read once before the first step. Completions with `trained: false`
+ * are not computed. Changes nothing it is given; throws `NonFiniteLoss` when the loss or a gradient is NaN or
+ * infinite, and `RangeError` when no completion is trained.
  */
 export async function update(
-  { training: program, reference }: Learning,
+  { training: program, logProbs, reference }: Learning,
   { adapter, optimizer, groups, training, maxNewTokens }: UpdateInput,
   betweenSteps: BetweenSteps,
 ): Promise<UpdateOutput> {
-  const weights = tokenWeights(groups, training.lossNormalisation, maxNewTokens);
-  const batches = packMicroBatches(groups, training.tokensPerMicroBatch).map((slices): Batch => {
-    const prepared = prepare(slices, groups, weights);
-    // Until they are known; any log-probs near the policy's own would do.
-    const { samplerLogProbsR } = prepared;
-    return { ...prepared, oldLogProbsR: samplerLogProbsR, referenceLogProbsR: samplerLogProbsR };
+  const minibatches = dealMinibatches(groups, training.minibatches).map((dealt) => {
+    const weights = tokenWeights(dealt, training.lossNormalisation, maxNewTokens);
+    return packMicroBatches(dealt, training.tokensPerMicroBatch).map((slices): Batch => {
+      const prepared = prepare(slices, dealt, weights);
+      // A reference that weighs nothing is not read; any log-probs near the policy's own do.
+      return { ...prepared, oldLogProbsR: null, referenceLogProbsR: prepared.samplerLogProbsR };
+    });
   });
-  if (batches.length === 0) throw new RangeError('an update needs at least one trained completion');
+  if (minibatches.length === 0) throw new RangeError('an update needs at least one trained completion');
 
   let tokens = 0;
-  const report = (phase: string, done: number, total: number) => betweenSteps({ phase, done, total, tokens });
-
-  if (reference) {
-    const adapterFeeds = Object.fromEntries(reference.adapter);
-    for (const [index, batch] of batches.entries()) {
-      await report('reference', index, batches.length);
-      const { logProbs } = await reference.logProbs.run(batch.symbols, { ...batch.layout, ...adapterFeeds });
-      batch.referenceLogProbsR = logProbs!;
+  /** Log-probs of batches under a policy, each given to `take`. */
+  const read = async (
+    phase: string,
+    batches: readonly Batch[],
+    policy: Arrays,
+    take: (batch: Batch, logProbsR: Float32Array) => void,
+  ) => {
+    if (batches.length === 0) return;
+    const reading = await logProbs();
+    for (const [done, batch] of batches.entries()) {
+      await betweenSteps({ phase, done, total: batches.length, tokens });
+      const outputs = await reading.run(batch.symbols, { ...batch.layout, ...Object.fromEntries(policy) });
+      take(batch, outputs['logProbs']!);
       tokens += batch.tokens;
     }
-  }
+  };
+  if (reference)
+    await read('reference', minibatches.flat(), reference, (batch, logProbsR) => {
+      batch.referenceLogProbsR = logProbsR;
+    });
+  await read('old log-probs', minibatches.slice(1).flat(), adapter, (batch, logProbsR) => {
+    batch.oldLogProbsR = logProbsR;
+  });
 
+  const scalars = {
+    clipLow: Float32Array.of(training.clipRatio.low),
+    clipHigh: Float32Array.of(training.clipRatio.high),
+    klCoefficient: Float32Array.of(training.klCoefficient),
+    importance: Float32Array.of(training.importanceCap === null ? 0 : 1),
+    importanceCap: Float32Array.of(training.importanceCap ?? 1),
+  };
   const sums = new Sums();
+  const total = training.epochs * minibatches.flat().length;
+  let done = 0;
   let parameters = new Map(adapter);
   let state = optimizer;
-  for (let epoch = 0; epoch < training.epochs; epoch++) {
-    const adapterFeeds = Object.fromEntries(parameters);
-    const gradients = new Map<string, Float32Array>();
-    for (const [index, batch] of batches.entries()) {
-      await report('update', epoch * batches.length + index, training.epochs * batches.length);
-      const outputs = await program.run(batch.symbols, {
-        ...batch.layout,
-        ...adapterFeeds,
-        advantages: batch.advantagesR,
-        tokenWeights: batch.tokenWeightsR,
-        oldLogProbs: batch.oldLogProbsR,
-        referenceLogProbs: batch.referenceLogProbsR,
-        clipRange: Float32Array.of(training.clipRatio),
-        klCoefficient: Float32Array.of(training.klCoefficient),
-        onPolicy: Float32Array.of(epoch === 0 ? 1 : 0),
-      });
-      if (!Number.isFinite(outputs['loss']![0])) throw notFinite('the loss', state.step + 1, index);
-      for (const name of parameters.keys()) accumulate(gradients, name, outputs[`gradient.${name}`]!);
-      sums.add(batch, outputs, epoch === 0);
-      if (epoch === 0) batch.oldLogProbsR = outputs['logProbs']!;
-      tokens += batch.tokens;
+  for (let epoch = 0; epoch < training.epochs; epoch++)
+    for (const batches of minibatches) {
+      const adapterFeeds = Object.fromEntries(parameters);
+      const gradients = new Map<string, Float32Array>();
+      for (const [index, batch] of batches.entries()) {
+        await betweenSteps({ phase: 'update', done, total, tokens });
+        const { oldLogProbsR, samplerLogProbsR } = batch;
+        const outputs = await program.run(batch.symbols, {
+          ...batch.layout,
+          ...adapterFeeds,
+          ...scalars,
+          advantages: batch.advantagesR,
+          tokenWeights: batch.tokenWeightsR,
+          samplerLogProbs: samplerLogProbsR,
+          // On policy they are not looked at.
+          oldLogProbs: oldLogProbsR ?? samplerLogProbsR,
+          onPolicy: Float32Array.of(oldLogProbsR ? 0 : 1),
+          referenceLogProbs: batch.referenceLogProbsR,
+        });
+        if (!Number.isFinite(outputs['loss']![0])) throw notFinite('the loss', state.step + 1, index);
+        for (const name of parameters.keys()) accumulate(gradients, name, outputs[`gradient.${name}`]!);
+        batch.oldLogProbsR ??= outputs['logProbs']!;
+        sums.add(batch, outputs, batch.oldLogProbsR, epoch === 0);
+        tokens += batch.tokens;
+        done++;
+      }
+      for (const [name, gradient] of gradients)
+        if (!Number.isFinite(globalNorm(new Map([[name, gradient]]))))
+          throw notFinite(`the gradient of ${name}`, state.step + 1);
+      const norm = globalNorm(gradients);
+      const { gradientClip, learningRate, adamBetas, adamEpsilon, weightDecay } = training;
+      ({ parameters, state } = adamWStep(
+        parameters,
+        gradients,
+        norm > gradientClip ? gradientClip / norm : 1,
+        state,
+        { learningRate, betas: adamBetas, epsilon: adamEpsilon, weightDecay },
+      ));
+      sums.gradientNorm += norm;
     }
-    for (const [name, gradient] of gradients)
-      if (!Number.isFinite(globalNorm(new Map([[name, gradient]]))))
-        throw notFinite(`the gradient of ${name}`, state.step + 1);
-    const norm = globalNorm(gradients);
-    const { gradientClip, learningRate, adamBetas, adamEpsilon, weightDecay } = training;
-    ({ parameters, state } = adamWStep(
-      parameters,
-      gradients,
-      norm > gradientClip ? gradientClip / norm : 1,
-      state,
-      { learningRate, betas: adamBetas, epsilon: adamEpsilon, weightDecay },
-    ));
-    sums.gradientNorm += norm;
-  }
-  await report('update', training.epochs * batches.length, training.epochs * batches.length);
+  await betweenSteps({ phase: 'update', done, total, tokens });
   return {
     adapter: parameters,
     optimizer: state,
-    metrics: sums.metrics(training.epochs, reference !== null, tokens),
+    metrics: sums.metrics(training.epochs * minibatches.length, reference !== null, tokens),
   };
 }
 
@@ -131,46 +163,4 @@ function notFinite(what: string, step: number, microBatch?: number): TypedFailur
     `${what} is NaN or infinite at optimizer step ${step}${where}; nothing was changed. ` +
       'Lower training.learningRate or training.gradientClip, or resume from an earlier generation',
   );
-}
-
-/** What the metrics are made of, summed over trained tokens. */
-class Sums {
-  gradientNorm = 0;
-  #loss = 0;
-  #kl = 0;
-  #clipped = 0;
-  #tokens = 0;
-  #firstTokens = 0;
-  #negativeLogProb = 0;
-  #mismatch = 0;
-
-  add(batch: Batch, outputs: Record<string, Float32Array>, first: boolean): void {
-    this.#loss += outputs['loss']![0]!;
-    this.#tokens += batch.trainedRows.length;
-    for (const row of batch.trainedRows) {
-      this.#kl += outputs['kl']![row]!;
-      this.#clipped += outputs['clipped']![row]!;
-    }
-    if (!first) return;
-    this.#firstTokens += batch.trainedRows.length;
-    for (const row of batch.trainedRows) {
-      const logProb = outputs['logProbs']![row]!;
-      this.#negativeLogProb -= logProb;
-      this.#mismatch += Math.abs(logProb - batch.samplerLogProbsR[row]!);
-    }
-  }
-
-  metrics(steps: number, withReference: boolean, processedTokens: number): UpdateMetrics {
-    return {
-      loss: this.#loss / steps,
-      gradientNorm: this.gradientNorm / steps,
-      kl: withReference ? this.#kl / this.#tokens : 0,
-      negativeLogProb: this.#negativeLogProb / this.#firstTokens,
-      clipFraction: this.#clipped / this.#tokens,
-      samplerMismatch: this.#mismatch / this.#firstTokens,
-      trainedTokens: this.#firstTokens,
-      processedTokens,
-      steps,
-    };
-  }
 }

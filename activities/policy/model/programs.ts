@@ -114,15 +114,18 @@ function next(logits: Value, rows: Dim, draws: Dim, yields: Yield): void {
   graph.output('probabilities', drawn.probabilities);
 }
 
-/** Log-probs [R] of `targets` at `scoredRows`; the output table is used for these rows only. `slots`: of `attend`. */
-function scoredLogProbs({ graph, hiddenStates, head }: Draft, attend: Attend, slots: Dim): Value {
+/**
+ * Log-probs [R] of `targets` at `scoredRows`, and in training the entropy [R] there; the output table is used for
+ * these rows only. `slots`: of `attend`.
+ */
+function scoredLogProbs({ graph, hiddenStates, head }: Draft, attend: Attend, slots: Dim): readonly Value[] {
   const hidden = hiddenStates(ragged(graph, T, slots, attend), T);
   const rows = gatherRows(hidden, graph.input('scoredRows', 'int64', [scored]));
   return targetLogProb(head.norm(rows), head.table, graph.input('targets', 'int64', [scored]), B, K);
 }
 
 /** The same for prompts with their completions. */
-function completionLogProbs(model: Draft): Value {
+function completionLogProbs(model: Draft): readonly Value[] {
   const { graph, config } = model;
   const promptMask = graph.input('promptMask', 'float32', [N, 1, 1, 1, 1, P]);
   const attend = sharedPrompt(graph, config, { n: N, p: P, g: G, c: C }, promptMask);
@@ -139,7 +142,8 @@ export function logProbProgram(
   options: ProgramOptions,
 ): Promise<Program> {
   const model = draft(weights, lora, 'fed');
-  model.graph.output('logProbs', completionLogProbs(model));
+  const [logProbs] = completionLogProbs(model);
+  model.graph.output('logProbs', logProbs!);
   return model.compile(options);
 }
 
@@ -151,17 +155,16 @@ export function textLogProbProgram(
 ): Promise<Program> {
   const model = draft(weights, lora, 'fed');
   const attend = causal(model.graph, model.config, N, S);
-  model.graph.output('logProbs', scoredLogProbs(model, attend, product(N, S)));
+  const [logProbs] = scoredLogProbs(model, attend, product(N, S));
+  model.graph.output('logProbs', logProbs!);
   return model.compile(options);
 }
 
 /**
  * The GRPO objective (ExIt Eq. 4) and its gradient for the adapter, the base model frozen.
- * Symbols and feeds: `layoutGroups`; the adapter; per token [R]: advantages, tokenWeights (normalised: the
- * loss is a plain sum), oldLogProbs, referenceLogProbs; scalars [1]: clipRange ε, klCoefficient β,
- * onPolicy (1: old = this pass's log-probs; 0: oldLogProbs).
- * Outputs: `loss` [1]; per token [R]: `logProbs`, `kl` (k3 estimate), `clipped` (0 or 1);
- * `gradient.{adapter tensor name}` each.
+ * Symbols and feeds: `layoutGroups`; the adapter; per token [R] and scalars [1]: `ObjectiveInputs`.
+ * Outputs: `loss` [1]; per token [R]: `logProbs`, `entropy` (nats), `kl` (k3 estimate), `importanceWeight` (c),
+ * and 0 or 1 each `clippedLow`, `clippedHigh`, `importanceCapped`; `gradient.{adapter tensor name}` each.
  */
 export function trainingProgram(
   weights: ModelWeights,
@@ -170,22 +173,25 @@ export function trainingProgram(
 ): Promise<Program> {
   const model = draft(weights, lora, 'fed', true);
   const { graph, adapter } = model;
-  const logProbs = completionLogProbs(model);
+  const [logProbs, entropy] = completionLogProbs(model);
   const perToken = (name: string) => graph.input(name, 'float32', [scored]);
   const scalar = (name: string) => graph.input(name, 'float32', [1]);
-  const { loss, kl, clipped } = grpo(logProbs, {
+  const { loss, ...perTokenOutputs } = grpo(logProbs!, {
     advantages: perToken('advantages'),
     tokenWeights: perToken('tokenWeights'),
     oldLogProbs: perToken('oldLogProbs'),
     referenceLogProbs: perToken('referenceLogProbs'),
-    clipRange: scalar('clipRange'),
+    samplerLogProbs: perToken('samplerLogProbs'),
+    clipLow: scalar('clipLow'),
+    clipHigh: scalar('clipHigh'),
     klCoefficient: scalar('klCoefficient'),
     onPolicy: scalar('onPolicy'),
+    importance: scalar('importance'),
+    importanceCap: scalar('importanceCap'),
   });
   graph.output('loss', loss);
-  graph.output('logProbs', logProbs);
-  graph.output('kl', kl);
-  graph.output('clipped', clipped);
+  for (const [name, value] of Object.entries({ logProbs: logProbs!, entropy: entropy!, ...perTokenOutputs }))
+    graph.output(name, value);
   const slopes = gradients(loss, adapter);
   adapter.forEach(({ name }, i) => graph.output(`gradient.${name}`, slopes[i]!));
   return model.compile(options);

@@ -170,8 +170,13 @@ export async function writeSyntheticRun(store: Store, runKey: string, synthetic:
                 gradientNorm: 0.4 + random('norm', generation),
                 kl: 0,
                 negativeLogProb: 0.9 * 0.97 ** generation + 0.05 * random('nll', generation),
-                clipFraction: 0.02 * random('clip', generation),
+                entropy: 0.8 * 0.97 ** generation + 0.05 * random('entropy', generation),
+                clippedLow: 0.01 * random('low', generation),
+                clippedHigh: 0.01 * random('high', generation),
+                importanceWeight: 1,
+                importanceCapped: 0,
                 samplerMismatch: 0.0004 + 0.0002 * random('mismatch', generation),
+                largestMismatch: 0.004 + 0.002 * random('largest', generation),
                 trainedTokens,
                 processedTokens: trainedTokens + 500,
                 steps: 1,
@@ -310,6 +315,7 @@ export async function writeSyntheticRun(store: Store, runKey: string, synthetic:
       workflowRunId: 'd3b07384-d9a0-4c9b-8f3b-000000000000',
       artifacts,
       seconds: generation === 0 ? {} : scale(seconds, 0.8 + 0.4 * random('speed', generation)),
+      peakResidentBytes: generation === 0 ? null : 2 ** 31,
     };
   }
 }

@@ -29,10 +29,13 @@ const training: TrainingConfig = {
   adamEpsilon: 1e-8,
   weightDecay: 0,
   gradientClip: 1,
-  clipRatio: 0.2,
+  clipRatio: { low: 0.2, high: 0.2 },
+  importanceCap: null,
   klCoefficient: 0.001,
   reference: { interval: 100, alpha: 1 },
   epochs: 1,
+  minibatches: 1,
+  overlong: 'train',
   advantage: 'standard',
   lossNormalisation: 'token',
   lora: { rank: 8, alpha: 16, targets: ['q', 'k', 'v', 'o', 'gate', 'up', 'down'] },
@@ -113,6 +116,8 @@ test('sampling, reading and training are one model; learning works and is the sa
 
   const first = await engine.update(request(start, null));
   assert.ok(first.metrics.samplerMismatch < 1e-3, `mismatch ${first.metrics.samplerMismatch}`);
+  assert.ok(first.peakResidentBytes > 100e6, `resident ${first.peakResidentBytes}`);
+  assert.ok(first.metrics.entropy > 0 && first.metrics.entropy < 3, `entropy ${first.metrics.entropy}`);
   assert.ok(first.metrics.kl < 1e-4, `KL of the first step ${first.metrics.kl}`);
   const [adapter, optimizer] = [blobOf(first.adapter), blobOf(first.optimizer)];
   const second = await engine.update(request(adapter, optimizer));

@@ -125,7 +125,7 @@ const cases: Record<string, GradientCase> = {
     symbols: { N: 3, M: 2 },
     tracked: { x: [product(N, M), 4] },
     fixed: { table: [7, 4], targets: { shape: [product(N, M)], integers: [6, 1, 1, 0, 3, 6] } },
-    apply: ({ x, table, targets }) => ops.targetLogProb(x!, table!, targets!, N, M),
+    apply: ({ x, table, targets }) => ops.targetLogProb(x!, table!, targets!, N, M)[0]!,
   },
   'attention over its own keys': {
     symbols: { N: 2, M: 3 },

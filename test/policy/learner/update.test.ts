@@ -1,92 +1,24 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { freshAdamW, type AdamWState } from '../../../activities/policy/learner/adamw.ts';
-import { logProbs } from '../../../activities/policy/learner/logProbs.ts';
 import { update, type Learning, type UpdateInput } from '../../../activities/policy/learner/update.ts';
-import {
-  arrangeWeights,
-  logProbProgram,
-  textLogProbProgram,
-  trainingProgram,
-} from '../../../activities/policy/model/programs.ts';
-import type { Program } from '../../../activities/policy/graph/program.ts';
 import type { TrainGroup } from '../../../activities/policy/policy.ts';
-import { stream } from '../../../activities/random.ts';
 import type { TrainingConfig } from '../../../workflows/contract/config.ts';
 import { TypedFailure } from '../../../workflows/contract/failures.ts';
-import { randomAdapter, tinyCheckpoint, tinyConfig } from '../tinyCheckpoint.ts';
+import { adapter, adapterNamed, groupsOf, inputOf, quiet, scoresOf, tinyPrograms } from './tinyLearning.ts';
 
-const lora = { rank: 3, alpha: 6, targets: ['q', 'v', 'down'] as ('q' | 'v' | 'down')[] };
-const initial = randomAdapter(tinyConfig, lora);
-const adapter = new Map(Object.entries(initial));
-const training: TrainingConfig = {
-  learningRate: 1e-3,
-  adamBetas: [0.9, 0.999],
-  adamEpsilon: 1e-8,
-  weightDecay: 0,
-  gradientClip: 1,
-  clipRatio: 0.2,
-  klCoefficient: 0,
-  reference: { interval: 100, alpha: 1 },
-  epochs: 1,
-  advantage: 'standard',
-  lossNormalisation: 'token',
-  lora,
-  tokensPerMicroBatch: 4096,
-};
-const quiet = async () => undefined;
-let programs: { training: Program; logProbs: Program };
-let scoring: Program;
+let programs: Awaited<ReturnType<typeof tinyPrograms>>;
 let groups: TrainGroup[];
 let onPolicy: Learning;
 
 before(async () => {
-  const weights = arrangeWeights(tinyCheckpoint());
-  const options = { threads: 1 };
-  programs = {
-    training: await trainingProgram(weights, lora, options),
-    logProbs: await logProbProgram(weights, lora, options),
-  };
-  onPolicy = { training: programs.training, reference: null };
-  scoring = await textLogProbProgram(weights, lora, options);
-  groups = await groupsOf([4, 3, 5]);
+  programs = await tinyPrograms();
+  onPolicy = { training: programs.training, logProbs: async () => programs.logProbs, reference: null };
+  groups = await groupsOf(programs.scoring, [4, 3, 5]);
 });
 
-async function scoresOf(sequences: number[][], parameters: ReadonlyMap<string, Float32Array>) {
-  return logProbs(scoring, Object.fromEntries(parameters), sequences, tinyConfig.contextLength, quiet);
-}
-
-/** Random groups whose sampling log-probs are the policy's own; advantages of a group sum to zero. */
-async function groupsOf(sizes: number[]): Promise<TrainGroup[]> {
-  const draw = stream(['update test']);
-  const tokens = (count: number) => Array.from({ length: count }, () => Math.floor(draw() * 97));
-  return Promise.all(
-    sizes.map(async (size): Promise<TrainGroup> => {
-      const promptIds = tokens(3 + Math.floor(draw() * 10));
-      const answers = Array.from({ length: size }, () => tokens(1 + Math.floor(draw() * 12)));
-      const read = await scoresOf(
-        answers.map((tokenIds) => [...promptIds, ...tokenIds]),
-        adapter,
-      );
-      return {
-        promptIds,
-        completions: answers.map((tokenIds, i) => ({
-          tokenIds,
-          logProbs: read[i]!.slice(promptIds.length) as number[],
-          advantage: i === 0 ? 1 : -1 / (size - 1),
-          trained: true,
-        })),
-      };
-    }),
-  );
-}
-
 const input = (changes: Partial<TrainingConfig> = {}, others: Partial<UpdateInput> = {}): UpdateInput => ({
-  adapter,
-  optimizer: freshAdamW(adapter),
-  groups,
-  training: { ...training, ...changes },
-  maxNewTokens: 16,
+  ...inputOf(groups, changes),
   ...others,
 });
 
@@ -105,6 +37,7 @@ test('updates raise the log-prob of rewarded completions and lower that of the o
   assert.equal(optimizer.step, 5);
   for (const { promptIds, completions } of groups) {
     const read = await scoresOf(
+      programs.scoring,
       completions.map(({ tokenIds }) => [...promptIds, ...tokenIds]),
       parameters,
     );
@@ -145,8 +78,8 @@ test('on policy: the loss is −Σ w A, metrics are those of the sampler', async
   const mean = sampled.reduce((sum, logProb) => sum + logProb, 0) / sampled.length;
   near(metrics.negativeLogProb, -mean, 1e-4, 'negativeLogProb');
   assert.deepEqual(
-    [metrics.kl, metrics.clipFraction, metrics.steps, metrics.trainedTokens],
-    [0, 0, 1, sampled.length],
+    [metrics.kl, metrics.clippedLow, metrics.clippedHigh, metrics.steps, metrics.trainedTokens],
+    [0, 0, 0, 1, sampled.length],
   );
 });
 
@@ -155,16 +88,16 @@ test('later epochs are clipped against the policy of the first', async () => {
   const { metrics, optimizer } = await update(onPolicy, input(changes), quiet);
   assert.equal(metrics.steps, 3);
   assert.equal(optimizer.step, 3);
-  assert.ok(metrics.clipFraction > 0 && metrics.clipFraction <= 2 / 3, String(metrics.clipFraction));
+  const clipped = metrics.clippedLow + metrics.clippedHigh;
+  assert.ok(clipped > 0 && clipped <= 2 / 3, String(clipped));
   near(metrics.samplerMismatch, 0, 1e-4, 'samplerMismatch');
 });
 
 test('KL is zero against oneself, positive against another, and holds the policy back', async () => {
-  const same = { training: programs.training, reference: { logProbs: programs.logProbs, adapter } };
+  const same = { ...onPolicy, reference: adapter };
   const against = (await update(same, input({ klCoefficient: 0.1 }), quiet)).metrics;
   near(against.kl, 0, 1e-6, 'kl');
-  const other = new Map(Object.entries(randomAdapter(tinyConfig, lora, 'other')));
-  const far = { ...same, reference: { ...same.reference, adapter: other } };
+  const far = { ...onPolicy, reference: adapterNamed('other') };
   const { metrics } = await update(far, input({ klCoefficient: 0.1 }), quiet);
   assert.ok(metrics.kl > 0.01, String(metrics.kl));
   assert.ok(metrics.loss > against.loss);

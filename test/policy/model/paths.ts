@@ -112,9 +112,13 @@ export interface Objective {
   tokenWeights: ArrayLike<number>;
   oldLogProbs: ArrayLike<number>;
   referenceLogProbs: ArrayLike<number>;
-  clipRange: number;
+  /** Default: those of the old policy. */
+  samplerLogProbs?: ArrayLike<number>;
+  clipRatio: { low: number; high: number };
   klCoefficient: number;
   onPolicy: boolean;
+  /** null: no importance sampling. */
+  importanceCap: number | null;
 }
 
 /** The outputs of the training program. */
@@ -132,9 +136,13 @@ export async function byTraining(
     tokenWeights: Float32Array.from(objective.tokenWeights),
     oldLogProbs: Float32Array.from(objective.oldLogProbs),
     referenceLogProbs: Float32Array.from(objective.referenceLogProbs),
-    clipRange: Float32Array.of(objective.clipRange),
+    samplerLogProbs: Float32Array.from(objective.samplerLogProbs ?? objective.oldLogProbs),
+    clipLow: Float32Array.of(objective.clipRatio.low),
+    clipHigh: Float32Array.of(objective.clipRatio.high),
     klCoefficient: Float32Array.of(objective.klCoefficient),
     onPolicy: Float32Array.of(Number(objective.onPolicy)),
+    importance: Float32Array.of(objective.importanceCap === null ? 0 : 1),
+    importanceCap: Float32Array.of(objective.importanceCap ?? 1),
   });
   await program.release();
   return results;

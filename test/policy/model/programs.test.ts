@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { layoutGroups, type Group } from '../../../activities/policy/model/layout.ts';
-import { arrangeWeights, logProbProgram } from '../../../activities/policy/model/programs.ts';
+import { layoutGroups, layoutPrompts, type Group } from '../../../activities/policy/model/layout.ts';
+import { arrangeWeights, logProbProgram, prefillProgram } from '../../../activities/policy/model/programs.ts';
 import { openCheckpoint } from '../../../activities/policy/weights/checkpoint.ts';
 import { stream } from '../../../activities/random.ts';
 import { modelPath } from '../model.ts';
@@ -34,20 +34,24 @@ function groupsBelow(vocabulary: number): Group[] {
   ];
 }
 
-/** An objective in which ratios are clipped on both sides and the reference differs. */
+/** An objective in which ratios are clipped on both sides, weights are capped, and sampler and reference differ. */
 function objectiveFor(logProbs: readonly number[]): Objective {
   const count = logProbs.length;
   const reference = randomArray('reference', count, 0.3);
-  // Ratios of e^−½, 1 and e^½: below, inside and above the clip range, none near its edges.
-  const old = [0.5, 0, -0.5];
+  // Ratios of 0.61, 1, 1.28 and 1.65: below, twice inside and above the clip range, none near its edges.
+  const ratios = [-0.5, 0, 0.25, 0.5];
+  const weights = [1.2, 0.4, 0, -0.4, -1.2];
+  const oldLogProbs = logProbs.map((logProb, i) => logProb - ratios[i % 4]!);
   return {
     advantages: randomArray('advantages', count, 1),
     tokenWeights: randomArray('tokenWeights', count, 0.01, 0.04),
-    oldLogProbs: logProbs.map((logProb, i) => logProb + old[i % 3]!),
+    oldLogProbs,
+    samplerLogProbs: oldLogProbs.map((logProb, i) => logProb - weights[i % 5]!),
     referenceLogProbs: logProbs.map((logProb, i) => logProb + reference[i]!),
-    clipRange: 0.2,
+    clipRatio: { low: 0.2, high: 0.4 },
     klCoefficient: 0.3,
     onPolicy: false,
+    importanceCap: 2,
   };
 }
 
@@ -104,13 +108,14 @@ test('padding does not change a result: groups alone or beside others', async ()
   for (const group of groups) {
     const end = start + layoutGroups([group]).rows;
     const cut = (list: ArrayLike<number>) => Array.from(list).slice(start, end);
-    const { advantages, tokenWeights, oldLogProbs, referenceLogProbs } = objective;
+    const { advantages, tokenWeights, oldLogProbs, samplerLogProbs, referenceLogProbs } = objective;
     parts.push(
       await byTraining(policy, [group], {
         ...objective,
         advantages: cut(advantages),
         tokenWeights: cut(tokenWeights),
         oldLogProbs: cut(oldLogProbs),
+        samplerLogProbs: cut(samplerLogProbs!),
         referenceLogProbs: cut(referenceLogProbs),
       }),
     );
@@ -140,7 +145,8 @@ test('the training gradient equals finite differences of the loss, for every ada
   const groups = groupsBelow(policy.weights.config.vocabulary);
   const objective = objectiveFor(await byScoring(policy, groups));
   const results = await byTraining(policy, groups, objective);
-  assert.ok(results['clipped']!.includes(1) && results['clipped']!.includes(0));
+  for (const flag of ['clippedLow', 'clippedHigh', 'importanceCapped'])
+    assert.ok(results[flag]!.includes(1) && results[flag]!.includes(0), flag);
 
   // The loss again from log-probs, in double precision, so that its own rounding does not blur the difference.
   const layout = layoutGroups(groups);
@@ -174,28 +180,88 @@ test('the training gradient equals finite differences of the loss, for every ada
   await program.release();
 });
 
-/** The objective's formula, written out a second time (ExIt Eq. 4). */
+/** The objective's formula, written out a second time (ExIt Eq. 4, with two ε and importance weights). */
 function lossOf(logProbs: Float32Array, objective: Objective): number {
-  const { clipRange, klCoefficient } = objective;
+  const { clipRatio, klCoefficient } = objective;
   return logProbs.reduce((loss, logProb, i) => {
     const ratio = Math.exp(logProb - objective.oldLogProbs[i]!);
     const advantage = objective.advantages[i]!;
-    const clipped = Math.min(Math.max(ratio, 1 - clipRange), 1 + clipRange);
+    const clipped = Math.min(Math.max(ratio, 1 - clipRatio.low), 1 + clipRatio.high);
     const d = logProb - objective.referenceLogProbs[i]!;
-    const gain = Math.min(ratio * advantage, clipped * advantage) - klCoefficient * (Math.expm1(-d) + d);
-    return loss - objective.tokenWeights[i]! * gain;
+    const gain = Math.min(ratio * advantage, clipped * advantage) * weightOf(objective, i);
+    return loss - objective.tokenWeights[i]! * (gain - klCoefficient * (Math.expm1(-d) + d));
   }, 0);
 }
+
+function weightOf({ importanceCap, oldLogProbs, samplerLogProbs }: Objective, i: number): number {
+  if (importanceCap === null) return 1;
+  return Math.min(Math.exp(oldLogProbs[i]! - samplerLogProbs![i]!), importanceCap);
+}
+
+test('each side of the clip range and each importance weight are told token by token', async () => {
+  const policy = tinyPolicy(true);
+  const groups = groupsBelow(policy.weights.config.vocabulary);
+  const objective = objectiveFor(await byScoring(policy, groups));
+  const results = await byTraining(policy, groups, objective);
+  results['logProbs']!.forEach((logProb, i) => {
+    const ratio = Math.exp(logProb - objective.oldLogProbs[i]!);
+    const gains = objective.advantages[i]! > 0;
+    assert.equal(results['clippedLow']![i], Number(!gains && ratio < 0.8));
+    assert.equal(results['clippedHigh']![i], Number(gains && ratio > 1.4));
+    assert.ok(Math.abs(results['importanceWeight']![i]! - weightOf(objective, i)) < 1e-5);
+    assert.equal(results['importanceCapped']![i], Number(weightOf(objective, i) === 2));
+  });
+  const off = await byTraining(policy, groups, { ...objective, importanceCap: null });
+  assert.ok(off['importanceWeight']!.every((weight) => weight === 1));
+  assert.ok(off['importanceCapped']!.every((flag) => flag === 0));
+  assert.ok(
+    Math.abs(off['loss']![0]! - lossOf(off['logProbs']!, { ...objective, importanceCap: null })) < 1e-5,
+  );
+});
+
+for (const tiedHead of [true, false])
+  test(`entropy is −Σ p log p of the whole distribution (${tiedHead ? 'tied' : 'own'} head)`, async () => {
+    const policy = tinyPolicy(tiedHead);
+    const groups = groupsBelow(policy.weights.config.vocabulary);
+    const results = await byTraining(policy, groups, objectiveFor(await byScoring(policy, groups)));
+    // What predicts each completion token is the last row of the text before it.
+    const layout = layoutPrompts(
+      groups.flatMap(({ promptIds, completions }) =>
+        completions.flatMap((ids) => ids.map((_, t) => [...promptIds, ...ids.slice(0, t)])),
+      ),
+    );
+    const prefill = await prefillProgram(policy.weights, lora, { threads: 2 }, 'distribution');
+    const rows = layout.symbols['N']!;
+    const temperature = new Float32Array(rows).fill(1);
+    const { distribution } = await prefill.run(layout.symbols, {
+      ...layout.feeds,
+      ...policy.adapter,
+      temperature,
+    });
+    await prefill.release();
+    const vocabulary = distribution!.length / rows;
+    const expected = Array.from({ length: rows }, (_, row) =>
+      distribution!
+        .subarray(row * vocabulary, (row + 1) * vocabulary)
+        .reduce((sum, p) => sum - (p > 0 ? p * Math.log(p) : 0), 0),
+    );
+    assert.ok(Math.max(...expected) > 0.5);
+    assert.ok(largestDifference(results['entropy']!, expected) < 2e-4);
+  });
 
 test('on policy the ratio is exactly 1, whatever the old log-probs say', async () => {
   const policy = tinyPolicy(true);
   const groups = groupsBelow(policy.weights.config.vocabulary);
   const off = objectiveFor(await byScoring(policy, groups));
-  const on = { ...off, klCoefficient: 0, onPolicy: true };
+  const on = { ...off, klCoefficient: 0, onPolicy: true, importanceCap: null };
   const results = await byTraining(policy, groups, on);
   const expected = Array.from(on.tokenWeights).reduce((sum, w, i) => sum - w * on.advantages[i]!, 0);
   assert.ok(Math.abs(results['loss']![0]! - expected) < 1e-6);
-  assert.ok(results['clipped']!.every((flag) => flag === 0));
+  for (const flag of ['clippedLow', 'clippedHigh', 'importanceCapped'])
+    assert.ok(
+      results[flag]!.every((value) => value === 0),
+      flag,
+    );
   const explicit = await byTraining(policy, groups, {
     ...on,
     oldLogProbs: results['logProbs']!,
@@ -203,6 +269,30 @@ test('on policy the ratio is exactly 1, whatever the old log-probs say', async (
   });
   for (const name of Object.keys(policy.adapter))
     assert.deepEqual(explicit[`gradient.${name}`], results[`gradient.${name}`]);
+});
+
+test('on policy the importance weight is a constant made of this pass’s own log-probs', async () => {
+  const policy = tinyPolicy(true);
+  const groups = groupsBelow(policy.weights.config.vocabulary);
+  const scored = await byScoring(policy, groups);
+  const on = {
+    ...objectiveFor(scored),
+    samplerLogProbs: scored.map((logProb, i) => logProb - [0.9, 0.3, -0.3][i % 3]!),
+    onPolicy: true,
+  };
+  const results = await byTraining(policy, groups, on);
+  assert.ok(results['importanceCapped']!.includes(1));
+  const weighted = await byTraining(policy, groups, {
+    ...on,
+    tokenWeights: Array.from(on.tokenWeights, (weight, i) => weight * results['importanceWeight']![i]!),
+    klCoefficient: 0,
+    importanceCap: null,
+  });
+  const withoutKl = await byTraining(policy, groups, { ...on, klCoefficient: 0 });
+  for (const name of Object.keys(policy.adapter)) {
+    const [gradient, expected] = [withoutKl[`gradient.${name}`]!, weighted[`gradient.${name}`]!];
+    assert.ok(largestDifference(gradient, expected) < 1e-6 * Math.hypot(...expected), name);
+  }
 });
 
 test('a far reference gives large but finite numbers', async () => {
@@ -213,6 +303,7 @@ test('a far reference gives large but finite numbers', async () => {
     ...objective,
     referenceLogProbs: new Float32Array(23).fill(300),
     oldLogProbs: new Float32Array(23).fill(-300),
+    samplerLogProbs: new Float32Array(23).fill(300),
   });
   for (const [name, values] of Object.entries(results)) assert.ok(values.every(Number.isFinite), name);
 });

@@ -1,5 +1,17 @@
 /** The operations models are built from; each stands beside its gradient. */
-export { add, clamp, divide, exp, greater, k3, minimum, multiply, negate, subtract } from './elementwise.ts';
+export {
+  add,
+  clamp,
+  divide,
+  exp,
+  greater,
+  k3,
+  minimum,
+  multiply,
+  negate,
+  subtract,
+  type Operand,
+} from './elementwise.ts';
 export { attention, type Segment } from './attention.ts';
 export { concat, expand, reshape, split, transpose } from './shape.ts';
 export { gatherRows, packRows, spreadRows, type Placement } from './rows.ts';

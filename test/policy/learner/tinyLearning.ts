@@ -1,0 +1,100 @@
+import { freshAdamW } from '../../../activities/policy/learner/adamw.ts';
+import { logProbs } from '../../../activities/policy/learner/logProbs.ts';
+import type { UpdateInput } from '../../../activities/policy/learner/update.ts';
+import type { Program } from '../../../activities/policy/graph/program.ts';
+import {
+  arrangeWeights,
+  logProbProgram,
+  textLogProbProgram,
+  trainingProgram,
+} from '../../../activities/policy/model/programs.ts';
+import type { TrainGroup } from '../../../activities/policy/policy.ts';
+import { stream } from '../../../activities/random.ts';
+import type { TrainingConfig } from '../../../workflows/contract/config.ts';
+import { randomAdapter, tinyCheckpoint, tinyConfig } from '../tinyCheckpoint.ts';
+
+/** A tiny policy with what an update needs of it. */
+
+export const lora: TrainingConfig['lora'] = { rank: 3, alpha: 6, targets: ['q', 'v', 'down'] };
+export const adapter: ReadonlyMap<string, Float32Array> = adapterNamed();
+
+const training: TrainingConfig = {
+  learningRate: 1e-3,
+  adamBetas: [0.9, 0.999],
+  adamEpsilon: 1e-8,
+  weightDecay: 0,
+  gradientClip: 1,
+  clipRatio: { low: 0.2, high: 0.2 },
+  importanceCap: null,
+  klCoefficient: 0,
+  reference: { interval: 100, alpha: 1 },
+  epochs: 1,
+  minibatches: 1,
+  overlong: 'train',
+  advantage: 'standard',
+  lossNormalisation: 'token',
+  lora,
+  tokensPerMicroBatch: 4096,
+};
+
+/** Another adapter for each name. */
+export function adapterNamed(name?: string): Map<string, Float32Array> {
+  return new Map(Object.entries(randomAdapter(tinyConfig, lora, name)));
+}
+
+export const quiet = async () => undefined;
+
+export async function tinyPrograms(): Promise<{ training: Program; logProbs: Program; scoring: Program }> {
+  const weights = arrangeWeights(tinyCheckpoint());
+  const options = { threads: 1 };
+  return {
+    training: await trainingProgram(weights, lora, options),
+    logProbs: await logProbProgram(weights, lora, options),
+    scoring: await textLogProbProgram(weights, lora, options),
+  };
+}
+
+export async function scoresOf(
+  scoring: Program,
+  sequences: number[][],
+  parameters: ReadonlyMap<string, Float32Array>,
+): Promise<(number | null)[][]> {
+  return logProbs(scoring, Object.fromEntries(parameters), sequences, tinyConfig.contextLength, quiet);
+}
+
+/** Random groups whose sampling log-probs are the policy's own; advantages of a group sum to zero. */
+export async function groupsOf(scoring: Program, sizes: number[]): Promise<TrainGroup[]> {
+  const draw = stream(['update test']);
+  const tokens = (count: number) => Array.from({ length: count }, () => Math.floor(draw() * 97));
+  return Promise.all(
+    sizes.map(async (size): Promise<TrainGroup> => {
+      const promptIds = tokens(3 + Math.floor(draw() * 10));
+      const answers = Array.from({ length: size }, () => tokens(1 + Math.floor(draw() * 12)));
+      const read = await scoresOf(
+        scoring,
+        answers.map((tokenIds) => [...promptIds, ...tokenIds]),
+        adapter,
+      );
+      return {
+        promptIds,
+        completions: answers.map((tokenIds, i) => ({
+          tokenIds,
+          logProbs: read[i]!.slice(promptIds.length) as number[],
+          advantage: i === 0 ? 1 : -1 / (size - 1),
+          trained: true,
+        })),
+      };
+    }),
+  );
+}
+
+/** A first update of the adapter, with some values of the configuration changed. */
+export function inputOf(groups: readonly TrainGroup[], changes: Partial<TrainingConfig> = {}): UpdateInput {
+  return {
+    adapter,
+    optimizer: freshAdamW(adapter),
+    groups,
+    training: { ...training, ...changes },
+    maxNewTokens: 16,
+  };
+}
