@@ -43,6 +43,7 @@ test('reads shape, hash and tensors of a file', async () => {
       headDim: 8,
       vocabulary: 288,
       ropeTheta: 10000,
+      ropeDivisors: null,
       normEpsilon: 1e-5,
       contextLength: 256,
       tiedHead: false,
@@ -82,7 +83,7 @@ test('says what is wrong with a file', async () => {
     openCheckpoint(join(folder, 'none.gguf')),
     unavailable(/no model file at .*none\.gguf/),
   );
-  await assert.rejects(openCheckpoint(folder), unavailable(/is not a file/));
+  await assert.rejects(openCheckpoint(folder), unavailable(/has no config.json: give the folder of a model/));
 
   const text = join(folder, 'text.gguf');
   await writeFile(text, 'this is not a model, only some text that is longer than a header\n'.repeat(9));
@@ -93,7 +94,7 @@ test('says what is wrong with a file', async () => {
 
   await assert.rejects(
     openCheckpoint(await changed('architecture.gguf', 'llama', 'mamba')),
-    unavailable(/architecture 'mamba' is not supported; supported: llama/),
+    unavailable(/architecture 'mamba' is not supported; supported: llama, qwen2/),
   );
   await assert.rejects(
     openCheckpoint(await changed('version.gguf', 'GGUF\x03', 'GGUF\x09')),
