@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { ggufSource } from '../../../activities/policy/tokenizer/ggufSource.ts';
 import { openTokenizer, tokenizerFrom } from '../../../activities/policy/tokenizer/tokenizer.ts';
-import { readGgufHeader } from '../../../activities/policy/weights/ggufHeader.ts';
+import { readGgufHeader, type GgufHeader } from '../../../activities/policy/weights/ggufHeader.ts';
 import type { Message } from '../../../activities/curriculum/types.ts';
 import { modelPath } from '../model.ts';
 
@@ -17,7 +18,8 @@ interface Fixture {
 const fixtures = new URL('../../fixtures/policy/', import.meta.url);
 const golden = JSON.parse(await readFile(new URL('tokenizer.json', fixtures), 'utf8')) as Fixture;
 const header = await readGgufHeader(await modelPath());
-const tokenizer = tokenizerFrom(header);
+const fromHeader = (header: GgufHeader) => tokenizerFrom(ggufSource(header));
+const tokenizer = fromHeader(header);
 const tinyPath = fileURLToPath(new URL('tiny.gguf', fixtures));
 
 test('text becomes the ids that the Rust tokeniser gives', () => {
@@ -60,7 +62,7 @@ test('every end token stops', () => {
 
 for (const [pre, idsOfTexts] of Object.entries(golden.others))
   test(`pre-tokeniser ${pre} cuts as the Rust tokeniser does`, () => {
-    const other = tokenizerFrom({
+    const other = fromHeader({
       ...header,
       text: (key) => (key === 'tokenizer.ggml.pre' ? pre : header.text(key)),
     });
@@ -73,20 +75,20 @@ test('what is not supported is refused by name', async () => {
     ...header,
     text: (asked: string) => (asked === key ? value : header.text(asked)),
   });
-  assert.throws(() => tokenizerFrom(saying('tokenizer.ggml.pre', 'klingon')), {
+  assert.throws(() => fromHeader(saying('tokenizer.ggml.pre', 'klingon')), {
     name: 'ModelUnavailable',
     message: /pre-tokeniser 'klingon' is not supported; supported: gpt-2, smollm, llama-bpe, qwen2/,
   });
-  assert.throws(() => tokenizerFrom(saying('tokenizer.ggml.model', 'llama')), {
+  assert.throws(() => fromHeader(saying('tokenizer.ggml.model', 'llama')), {
     name: 'ModelUnavailable',
     message: /tokeniser 'llama' is not supported/,
   });
-  const silent = tokenizerFrom({
+  const silent = fromHeader({
     ...header,
     has: (key) => key !== 'tokenizer.chat_template' && header.has(key),
   });
   assert.throws(() => silent.renderPrompt([]), { name: 'ModelUnavailable', message: /no chat template/ });
-  const strict = tokenizerFrom(
+  const strict = fromHeader(
     saying('tokenizer.chat_template', "{{ raise_exception('roles must alternate') }}"),
   );
   assert.throws(() => strict.renderPrompt([{ role: 'user', content: 'a' }]), {
