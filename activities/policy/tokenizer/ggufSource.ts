@@ -26,6 +26,8 @@ const pipelines: Record<string, Pipeline> = {
 /** GGUF's kinds of token that matter here (`tokenizer.ggml.token_type`). */
 const CONTROL_TOKEN = 3;
 const USER_DEFINED_TOKEN = 4;
+/** Fills the vocabulary up to the rows of the embedding; stands for no text. */
+const UNUSED_TOKEN = 5;
 
 /** The text side of a GGUF file. Throws `ModelUnavailable` when it has none that can be used. */
 export function ggufSource(header: GgufHeader): TokenizerSource {
@@ -80,7 +82,9 @@ function tokenizerJson(header: GgufHeader): TokenizerJson {
     decoder: { type: 'ByteLevel' },
     model: {
       type: 'BPE',
-      vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
+      vocab: Object.fromEntries(
+        tokens.flatMap((token, id) => (types[id] === UNUSED_TOKEN ? [] : [[token, id]])),
+      ) as Record<string, number>,
       merges: header.texts('tokenizer.ggml.merges'),
       ignore_merges: pipeline.ignoreMerges,
       byte_fallback: false,

@@ -3,14 +3,16 @@ import { readFile } from 'node:fs/promises';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { ggufSource } from '../../../activities/policy/tokenizer/ggufSource.ts';
+import { exactPreTokenizer } from '../../../activities/policy/tokenizer/preTokenizer.ts';
 import { openTokenizer, tokenizerFrom } from '../../../activities/policy/tokenizer/tokenizer.ts';
 import { readGgufHeader, type GgufHeader } from '../../../activities/policy/weights/ggufHeader.ts';
 import type { Message } from '../../../activities/curriculum/types.ts';
 import { modelPath } from '../model.ts';
+import { longText, summaryOf } from './longText.ts';
 
 interface Fixture {
   texts: { text: string; ids: number[] }[];
-  long: { text: string; count: number; sum: number };
+  long: { count: number; sha256: string };
   decoded: { ids: number[]; text: string }[];
   chats: { messages: Message[]; text: string }[];
   others: Record<string, number[][]>;
@@ -18,6 +20,7 @@ interface Fixture {
 const fixtures = new URL('../../fixtures/policy/', import.meta.url);
 const golden = JSON.parse(await readFile(new URL('tokenizer.json', fixtures), 'utf8')) as Fixture;
 const header = await readGgufHeader(await modelPath());
+const long = longText(golden.texts.map(({ text }) => text));
 const fromHeader = (header: GgufHeader) => tokenizerFrom(ggufSource(header));
 const tokenizer = fromHeader(header);
 const tinyPath = fileURLToPath(new URL('tiny.gguf', fixtures));
@@ -27,13 +30,21 @@ test('text becomes the ids that the Rust tokeniser gives', () => {
     assert.deepEqual(tokenizer.encode(text), ids, JSON.stringify(text));
 });
 
-test('so does a long text', () => {
-  const ids = tokenizer.encode(golden.long.text);
-  assert.equal(ids.length, golden.long.count);
-  assert.equal(
-    ids.reduce((sum, id, i) => sum + (i + 1) * id, 0),
-    golden.long.sum,
-  );
+test('so do 100 kB of text', () => {
+  assert.deepEqual(summaryOf(tokenizer.encode(long)), golden.long);
+});
+
+test('the pre-tokeniser that the published tokenizer.json has cuts like the one named in the GGUF file', () => {
+  const source = ggufSource(header);
+  const pre_tokenizer = exactPreTokenizer({
+    type: 'Sequence',
+    pretokenizers: [
+      { type: 'Digits', individual_digits: true },
+      { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
+    ],
+  });
+  const published = tokenizerFrom({ ...source, json: { ...source.json, pre_tokenizer } });
+  assert.deepEqual(summaryOf(published.encode(long)), golden.long);
 });
 
 test('ids become text, without special tokens, half characters marked', () => {
@@ -42,10 +53,9 @@ test('ids become text, without special tokens, half characters marked', () => {
 });
 
 test('plain text survives the way there and back', () => {
-  const { text } = golden.long;
   assert.equal(
-    tokenizer.decode(tokenizer.encode(text)),
-    text.replaceAll(/<\|(im_start|im_end|endoftext)\|>|<(file_sep|repo_name)>/g, ''),
+    tokenizer.decode(tokenizer.encode(long)),
+    long.replaceAll(/<\|(im_start|im_end|endoftext)\|>|<(file_sep|repo_name)>/g, ''),
   );
 });
 
@@ -94,6 +104,10 @@ test('what is not supported is refused by name', async () => {
   assert.throws(() => strict.renderPrompt([{ role: 'user', content: 'a' }]), {
     name: 'ModelUnavailable',
     message: /refuses these messages \(user\): roles must alternate/,
+  });
+  assert.throws(() => fromHeader(saying('tokenizer.chat_template', '{% if %}')), {
+    name: 'ModelUnavailable',
+    message: /chat template of \S+ is not understood/,
   });
   await assert.rejects(openTokenizer('/nowhere.gguf'), { name: 'ModelUnavailable' });
 });
