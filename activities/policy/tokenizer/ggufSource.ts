@@ -83,8 +83,8 @@ function tokenizerJson(header: GgufHeader): TokenizerJson {
     model: {
       type: 'BPE',
       vocab: Object.fromEntries(
-        tokens.flatMap((token, id) => (types[id] === UNUSED_TOKEN ? [] : [[token, id]])),
-      ) as Record<string, number>,
+        tokens.map((token, id) => [token, id] as const).filter(([, id]) => types[id] !== UNUSED_TOKEN),
+      ),
       merges: header.texts('tokenizer.ggml.merges'),
       ignore_merges: pipeline.ignoreMerges,
       byte_fallback: false,

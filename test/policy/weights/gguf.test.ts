@@ -11,10 +11,10 @@ import { modelPath } from '../model.ts';
 const tiny = fileURLToPath(new URL('../../fixtures/policy/tiny.gguf', import.meta.url));
 const folder = await mkdtemp(join(tmpdir(), 'gguf-'));
 
-/** A copy of the tiny model in which `from` is overwritten by `to`, of the same length. */
-async function changed(name: string, from: string, to: string): Promise<string> {
+/** A copy of a model, the tiny one unless told, in which `from` is overwritten by `to`, of the same length. */
+async function changed(name: string, from: string, to: string, model = tiny): Promise<string> {
   assert.equal(from.length, to.length);
-  const bytes = await readFile(tiny);
+  const bytes = await readFile(model);
   const at = bytes.indexOf(from);
   assert.ok(at >= 0, `${from} is in the file`);
   bytes.write(to, at, 'latin1');
@@ -108,6 +108,22 @@ test('says what is wrong with a file', async () => {
   await assert.rejects(
     openCheckpoint(await changed('name.gguf', 'blk.1.ffn_up', 'blk.7.ffn_up')),
     unavailable(/blk\.7\.ffn_up\.weight has no place/),
+  );
+});
+
+test('says what is wrong with biases and rotary frequencies', async () => {
+  const family = (name: string) =>
+    fileURLToPath(new URL(`../../fixtures/policy/families/${name}.gguf`, import.meta.url));
+  await assert.rejects(
+    openCheckpoint(
+      await changed('bias.gguf', 'blk.1.attn_q.bias', 'blk.1.attn_o.bias', family('qwen2-tied')),
+    ),
+    unavailable(/tensor blk\.1\.attn_o\.bias has no place in a qwen2 model of 2 layers/),
+  );
+  const divisors = (count: number) => `rope_freqs.weight\x01\0\0\0${String.fromCharCode(count)}\0`;
+  await assert.rejects(
+    openCheckpoint(await changed('rope.gguf', divisors(4), divisors(3), family('llama3'))),
+    unavailable(/tensor rope_freqs\.weight is \[3\], the metadata say \[4\]/),
   );
 });
 
