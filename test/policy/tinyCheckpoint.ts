@@ -14,6 +14,7 @@ export const tinyConfig: ModelConfig = {
   headDim: 16,
   vocabulary: 97,
   ropeTheta: 10000,
+  ropeDivisors: null,
   normEpsilon: 1e-5,
   contextLength: 128,
   tiedHead: true,

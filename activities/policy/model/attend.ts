@@ -13,7 +13,7 @@ import {
 } from '../graph/ops/index.ts';
 import type { ModelConfig } from '../weights/checkpoint.ts';
 import { maskedScore } from './layout.ts';
-import type { Attend } from './llama.ts';
+import type { Attend } from './decoder.ts';
 
 type Heads = Pick<ModelConfig, 'heads' | 'keyValueHeads' | 'headDim'>;
 

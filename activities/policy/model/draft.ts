@@ -3,8 +3,10 @@ import type { Dim } from '../graph/dims.ts';
 import { linear, loraLinear } from '../graph/ops/index.ts';
 import { Program, type ProgramOptions } from '../graph/program.ts';
 import { adapterShapes, loraName, modules, type LoraShape } from '../weights/adapter.ts';
-import type { Checkpoint, ModelConfig, Tensor } from '../weights/checkpoint.ts';
-import { llama, llamaHead, llamaTensors, rotaryNames, type Attend, type Parameters } from './llama.ts';
+import { tensorShapes } from '../weights/tensors.ts';
+import type { Checkpoint, ModelConfig, Tensor } from '../weights/types.ts';
+import { decoder, decoderHead, rotaryNames, type Attend, type Parameters } from './decoder.ts';
+import { familyOf } from './families/index.ts';
 
 /** The base model's tensors by Hugging Face name, made once and shared without copies by all programs. */
 export interface ModelWeights {
@@ -15,14 +17,23 @@ export interface ModelWeights {
 /** Reads all tensors of a checkpoint, and adds the rotation tables. */
 export function arrangeWeights(checkpoint: Checkpoint): ModelWeights {
   const { config } = checkpoint;
-  const tensors = Object.fromEntries(llamaTensors(config).map((name) => [name, checkpoint.tensor(name)]));
+  const names = [...tensorShapes(config).keys()];
+  const tensors = Object.fromEntries(names.map((name) => [name, checkpoint.tensor(name)]));
   return { config, tensors: { ...tensors, ...rotaryTables(config) } };
 }
 
-/** cos and sin of position · θ^(−2i/D), in double precision before rounding. */
-function rotaryTables({ contextLength, headDim, ropeTheta }: ModelConfig): Record<string, Tensor> {
+/** cos and sin of position · θ^(−2i/D) / divisor i, in double precision before rounding. */
+function rotaryTables({
+  contextLength,
+  headDim,
+  ropeTheta,
+  ropeDivisors,
+}: ModelConfig): Record<string, Tensor> {
   const half = headDim / 2;
-  const frequencies = Array.from({ length: half }, (_, i) => ropeTheta ** (-i / half));
+  const frequencies = Array.from(
+    { length: half },
+    (_, i) => ropeTheta ** (-i / half) / (ropeDivisors?.[i] ?? 1),
+  );
   const table = (of: (angle: number) => number): Tensor => {
     const data = new Float32Array(contextLength * half);
     for (let position = 0; position < contextLength; position++)
@@ -41,7 +52,7 @@ export interface Draft {
   /** Hidden states [tokens, hidden] of the inputs tokenIds [tokens] and positions [tokens, 1]. */
   hiddenStates(attend: Attend, tokens: Dim): Value;
   /** The final norm, and the output table [vocab, hidden]. */
-  head: ReturnType<typeof llamaHead>;
+  head: ReturnType<typeof decoderHead>;
   compile(options: ProgramOptions): Promise<Program>;
 }
 
@@ -72,12 +83,17 @@ export function draft(
       graph.input(name, 'float32', shape, trainAdapter),
     ]),
   );
+  const { biases } = familyOf(config);
   const parameters: Parameters = {
     weight,
     linear: (layer, target, x) => {
       const [a, b] = [adapter.get(loraName(layer, target, 'A')), adapter.get(loraName(layer, target, 'B'))];
-      const base = weight(`model.layers.${layer}.${modules[target]}.weight`);
-      return lora && a && b ? loraLinear(x, base, { a, b, scale: lora.alpha / lora.rank }) : linear(x, base);
+      const module = `model.layers.${layer}.${modules[target]}`;
+      const base = weight(`${module}.weight`);
+      const bias = biases.includes(target) ? weight(`${module}.bias`) : null;
+      return lora && a && b
+        ? loraLinear(x, base, { a, b, scale: lora.alpha / lora.rank }, bias)
+        : linear(x, base, bias);
     },
   };
   return {
@@ -87,9 +103,9 @@ export function draft(
     hiddenStates: (attend, tokens) => {
       const tokenIds = graph.input('tokenIds', 'int64', [tokens]);
       const positions = graph.input('positions', 'int64', [tokens, 1]);
-      return llama(config, parameters, attend, tokenIds, positions);
+      return decoder(config, parameters, attend, tokenIds, positions);
     },
-    head: llamaHead(config, parameters),
+    head: decoderHead(config, parameters),
     compile: (options) => {
       const fed = placement === 'fed' ? [...weights.keys()] : [];
       return Program.create(

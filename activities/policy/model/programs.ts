@@ -5,9 +5,9 @@ import { divide, gatherRows, linear, reshape, softmax, targetLogProb } from '../
 import type { Program, ProgramOptions } from '../graph/program.ts';
 import type { LoraShape } from '../weights/adapter.ts';
 import { cached, causal, ragged, sharedPrompt } from './attend.ts';
+import type { Attend } from './decoder.ts';
 import { drawTokens } from './draw.ts';
 import { draft, type Draft, type ModelWeights } from './draft.ts';
-import type { Attend } from './llama.ts';
 import { grpo } from './objective.ts';
 
 export { arrangeWeights, type ModelWeights } from './draft.ts';

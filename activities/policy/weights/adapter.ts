@@ -1,8 +1,8 @@
 import { TrainingConfig } from '../../../workflows/contract/config.ts';
 import { TypedFailure } from '../../../workflows/contract/failures.ts';
 import { stream } from '../../random.ts';
-import type { ModelConfig, Tensor } from './checkpoint.ts';
 import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
+import type { ModelConfig, Tensor } from './types.ts';
 
 /** Which linears of every layer get a low-rank update, of what rank; it is scaled by alpha / rank. */
 export interface LoraShape {
@@ -34,12 +34,12 @@ export function loraName(layer: number, target: Target, half: 'A' | 'B'): string
   return `base_model.model.model.layers.${layer}.${modules[target]}.lora_${half}.weight`;
 }
 
-/** The tensors an adapter of this shape has for this model, in the order of the layers. */
-export function adapterShapes(config: ModelConfig, lora: LoraShape): Map<string, [number, number]> {
+/** How many numbers each linear of a layer takes and gives. */
+export function linearSizes(config: ModelConfig): Record<Target, { from: number; to: number }> {
   const { hidden, intermediate } = config;
   const queries = config.heads * config.headDim;
   const keys = config.keyValueHeads * config.headDim;
-  const linears: Record<Target, { from: number; to: number }> = {
+  return {
     q: { from: hidden, to: queries },
     k: { from: hidden, to: keys },
     v: { from: hidden, to: keys },
@@ -48,6 +48,11 @@ export function adapterShapes(config: ModelConfig, lora: LoraShape): Map<string,
     up: { from: hidden, to: intermediate },
     down: { from: intermediate, to: hidden },
   };
+}
+
+/** The tensors an adapter of this shape has for this model, in the order of the layers. */
+export function adapterShapes(config: ModelConfig, lora: LoraShape): Map<string, [number, number]> {
+  const linears = linearSizes(config);
   const shapes = new Map<string, [number, number]>();
   for (let layer = 0; layer < config.layers; layer++)
     for (const target of lora.targets) {

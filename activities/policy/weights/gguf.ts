@@ -1,11 +1,12 @@
-import { createHash } from 'node:crypto';
-import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
 import { TypedFailure } from '../../../workflows/contract/failures.ts';
-import type { Checkpoint, ModelConfig, Tensor } from './checkpoint.ts';
+import { families, familyOf, isFamilyName } from '../model/families/index.ts';
 import { dequantise, formats, unreadFormats } from './dequantise.ts';
 import type { Format } from './dequantise.ts';
 import { readGgufHeader } from './ggufHeader.ts';
 import type { GgufHeader, GgufTensor } from './ggufHeader.ts';
+import { checkPresent, readSpan, sha256OfFile } from './modelFile.ts';
+import { matchTensors, tensorNames } from './tensors.ts';
+import type { Checkpoint, ModelConfig, Tensor } from './types.ts';
 
 const layerTensors: Record<string, string> = {
   attn_norm: 'input_layernorm',
@@ -19,44 +20,19 @@ const layerTensors: Record<string, string> = {
   ffn_down: 'mlp.down_proj',
 };
 const otherTensors: Record<string, string> = {
-  'token_embd.weight': 'model.embed_tokens.weight',
-  'output_norm.weight': 'model.norm.weight',
-  'output.weight': 'lm_head.weight',
+  'token_embd.weight': tensorNames.embedding,
+  'output_norm.weight': tensorNames.norm,
+  'output.weight': tensorNames.head,
 };
+/** What a Llama of longer context divides its rotary frequencies by; part of the configuration, not a weight. */
+const ropeDivisorsTensor = 'rope_freqs.weight';
 
 /** GGUF's name of a tensor → Hugging Face's; undefined when this project's models have no such tensor. */
 function huggingFaceName(name: string): string | undefined {
-  const [, layer, part] = /^blk\.(\d+)\.(\w+)\.weight$/.exec(name) ?? [];
+  const [, layer, part, kind] = /^blk\.(\d+)\.(\w+)\.(weight|bias)$/.exec(name) ?? [];
   if (layer === undefined || part === undefined) return otherTensors[name];
   const inLayer = layerTensors[part];
-  return inLayer && `model.layers.${layer}.${inLayer}.weight`;
-}
-
-/** Every tensor a model of this shape has, by Hugging Face name. */
-function expectedShapes(config: ModelConfig): Map<string, number[]> {
-  const { hidden, intermediate, vocabulary, headDim } = config;
-  const queries = config.heads * headDim;
-  const keys = config.keyValueHeads * headDim;
-  const inLayer: Record<string, number[]> = {
-    input_layernorm: [hidden],
-    'self_attn.q_proj': [queries, hidden],
-    'self_attn.k_proj': [keys, hidden],
-    'self_attn.v_proj': [keys, hidden],
-    'self_attn.o_proj': [hidden, queries],
-    post_attention_layernorm: [hidden],
-    'mlp.gate_proj': [intermediate, hidden],
-    'mlp.up_proj': [intermediate, hidden],
-    'mlp.down_proj': [hidden, intermediate],
-  };
-  const shapes = new Map([
-    ['model.embed_tokens.weight', [vocabulary, hidden]],
-    ['model.norm.weight', [hidden]],
-  ]);
-  if (!config.tiedHead) shapes.set('lm_head.weight', [vocabulary, hidden]);
-  for (let layer = 0; layer < config.layers; layer++)
-    for (const [part, shape] of Object.entries(inLayer))
-      shapes.set(`model.layers.${layer}.${part}.weight`, shape);
-  return shapes;
+  return inLayer && `model.layers.${layer}.${inLayer}.${kind}`;
 }
 
 function readConfig(header: GgufHeader): ModelConfig {
@@ -64,13 +40,21 @@ function readConfig(header: GgufHeader): ModelConfig {
     throw new TypedFailure('ModelUnavailable', `${header.path}: ${reason}`);
   };
   const architecture = header.text('general.architecture');
-  if (architecture !== 'llama') refuse(`architecture '${architecture}' is not supported; supported: llama`);
-  const number = (key: string) => header.number(`llama.${key}`);
-  const numberOr = (key: string, otherwise: number) => (header.has(`llama.${key}`) ? number(key) : otherwise);
+  if (!isFamilyName(architecture))
+    return refuse(
+      `architecture '${architecture}' is not supported; supported: ${Object.keys(families).join(', ')}`,
+    );
+  const number = (key: string) => header.number(`${architecture}.${key}`);
+  const numberOr = (key: string, otherwise: number) =>
+    header.has(`${architecture}.${key}`) ? number(key) : otherwise;
 
   if (numberOr('expert_count', 0) > 0) refuse('mixtures of experts are not supported');
-  if (header.has('llama.rope.scaling.type') && header.text('llama.rope.scaling.type') !== 'none')
-    refuse(`rotary scaling '${header.text('llama.rope.scaling.type')}' is not supported`);
+  const scaling = `${architecture}.rope.scaling.type`;
+  if (header.has(scaling) && header.text(scaling) !== 'none')
+    refuse(
+      `rotary scaling '${header.text(scaling)}' is not supported; ` +
+        `supported: none, and Llama 3's, which is the tensor ${ropeDivisorsTensor}`,
+    );
   if (header.has('split.count') && header.number('split.count') > 1)
     refuse('it is one part of a split model: merge the parts with llama-gguf-split --merge');
 
@@ -83,7 +67,7 @@ function readConfig(header: GgufHeader): ModelConfig {
   if (numberOr('rope.dimension_count', headDim) !== headDim)
     refuse('rotary embedding of a part of each head is not supported');
   return {
-    family: 'llama',
+    family: architecture,
     hidden,
     intermediate: number('feed_forward_length'),
     layers: number('block_count'),
@@ -92,6 +76,7 @@ function readConfig(header: GgufHeader): ModelConfig {
     headDim,
     vocabulary: embedding.shape[0] ?? 0,
     ropeTheta: numberOr('rope.freq_base', 10_000),
+    ropeDivisors: readRopeDivisors(header, headDim),
     normEpsilon: number('attention.layer_norm_rms_epsilon'),
     contextLength: number('context_length'),
     tiedHead: !header.tensors.some(({ name }) => name === 'output.weight'),
@@ -106,50 +91,37 @@ interface Located extends GgufTensor {
 
 /** Checks that a tensor has a readable type and that all its bytes are in the file. */
 function locate(header: GgufHeader, tensor: GgufTensor): Located {
+  const refuse = (reason: string): never => {
+    throw new TypedFailure('ModelUnavailable', `${header.path}: tensor ${tensor.name} ${reason}`);
+  };
   const format = formats.get(tensor.type);
   if (!format) {
     const type = unreadFormats[tensor.type] ?? `number ${tensor.type}`;
     const known = [...formats.values()].map(({ name }) => name).join(', ');
-    throw new TypedFailure(
-      'ModelUnavailable',
-      `${header.path}: tensor ${tensor.name} has type ${type}, which is not supported; supported: ${known}`,
-    );
+    return refuse(`has type ${type}, which is not supported; supported: ${known}`);
   }
   const weights = tensor.shape.reduce((product, size) => product * size, 1);
   if ((tensor.shape.at(-1) ?? 1) % format.weights !== 0)
-    throw new TypedFailure(
-      'ModelUnavailable',
-      `${header.path}: tensor ${tensor.name} [${tensor.shape}] is not whole blocks of ${format.name}`,
-    );
-  const bytes = (weights / format.weights) * format.bytes;
-  const present = Math.max(0, Math.min(bytes, header.fileBytes - tensor.offset));
-  if (present < bytes)
-    throw new TypedFailure(
-      'ModelUnavailable',
-      `${header.path} is truncated: tensor ${tensor.name} needs ${bytes} bytes, ${present} are there; ` +
-        'get the file again',
-    );
-  return { ...tensor, format, weights, bytes };
+    refuse(`[${tensor.shape}] is not whole blocks of ${format.name}`);
+  const located = { ...tensor, format, weights, bytes: (weights / format.weights) * format.bytes };
+  checkPresent(header, tensor.name, located);
+  return located;
 }
 
-/** The bytes of one tensor; refuses a file that is not the one whose hash was taken. */
-function readBytes(header: GgufHeader, tensor: Located): Uint8Array {
-  const file = openSync(header.path, 'r');
-  try {
-    const { size, mtimeMs } = fstatSync(file);
-    const bytes = new Uint8Array(tensor.bytes);
-    let done = 0;
-    while (done < bytes.length) {
-      const read = readSync(file, bytes, done, bytes.length - done, tensor.offset + done);
-      if (read === 0) break;
-      done += read;
-    }
-    if (size !== header.fileBytes || mtimeMs !== header.modifiedMs || done < bytes.length)
-      throw new TypedFailure('ModelUnavailable', `${header.path} changed while it was in use: start again`);
-    return bytes;
-  } finally {
-    closeSync(file);
-  }
+const read = (header: GgufHeader, tensor: Located): Tensor => ({
+  shape: [...tensor.shape],
+  data: dequantise(tensor.format, readSpan(header, tensor)),
+});
+
+function readRopeDivisors(header: GgufHeader, headDim: number): number[] | null {
+  const tensor = header.tensors.find(({ name }) => name === ropeDivisorsTensor);
+  if (!tensor) return null;
+  if (String(tensor.shape) !== String(headDim / 2))
+    throw new TypedFailure(
+      'ModelUnavailable',
+      `${header.path}: tensor ${tensor.name} is [${tensor.shape}], the metadata say [${headDim / 2}]`,
+    );
+  return [...read(header, locate(header, tensor)).data];
 }
 
 /** llama.cpp stores the rows of Q and K in interleaved rotary order (i, half); Hugging Face has (half, i). */
@@ -166,40 +138,20 @@ function toHalfSplit(tensor: Tensor, heads: number): Tensor {
   return { shape: tensor.shape, data };
 }
 
-async function sha256OfFile(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
-  return hash.digest('hex');
-}
-
 /**
- * Opens a GGUF file of the llama family. Everything is checked here (types, shapes, that every byte is there),
- * so `tensor` fails only for a name the model does not have or a file replaced meanwhile.
+ * Opens a GGUF file. Everything is checked here (types, shapes, that every byte is there), so `tensor` fails only
+ * for a name the model does not have or a file replaced meanwhile.
  */
 export async function openGguf(path: string): Promise<Checkpoint> {
   const header = await readGgufHeader(path);
   const config = readConfig(header);
-  const expected = expectedShapes(config);
-  const tensors = new Map<string, Located>();
-  for (const tensor of header.tensors) {
-    const name = huggingFaceName(tensor.name);
-    const shape = name && expected.get(name);
-    if (!name || !shape)
-      throw new TypedFailure(
-        'ModelUnavailable',
-        `${path}: tensor ${tensor.name} has no place in a llama model of ${config.layers} layers`,
-      );
-    if (String(shape) !== String(tensor.shape))
-      throw new TypedFailure(
-        'ModelUnavailable',
-        `${path}: tensor ${tensor.name} is [${tensor.shape}], its metadata say [${shape}]`,
-      );
-    tensors.set(name, locate(header, tensor));
-  }
-  for (const name of expected.keys())
-    if (!tensors.has(name))
-      throw new TypedFailure('ModelUnavailable', `${path}: the tensor for ${name} is missing`);
-
+  const listed = header.tensors
+    .filter(({ name }) => name !== ropeDivisorsTensor)
+    .map((tensor) => ({ ...tensor, standsFor: huggingFaceName(tensor.name) }));
+  const tensors = new Map(
+    [...matchTensors(path, config, listed)].map(([name, tensor]) => [name, locate(header, tensor)]),
+  );
+  const { interleavedInGguf } = familyOf(config);
   return {
     config,
     name: header.has('general.name') ? header.text('general.name') : path,
@@ -208,12 +160,10 @@ export async function openGguf(path: string): Promise<Checkpoint> {
     tensor(name) {
       const located = tensors.get(name);
       if (!located) throw new TypedFailure('ModelUnavailable', `${path} has no tensor ${name}`);
-      const tensor = {
-        shape: [...located.shape],
-        data: dequantise(located.format, readBytes(header, located)),
-      };
-      if (name.endsWith('q_proj.weight')) return toHalfSplit(tensor, config.heads);
-      if (name.endsWith('k_proj.weight')) return toHalfSplit(tensor, config.keyValueHeads);
+      const tensor = read(header, located);
+      if (interleavedInGguf && name.endsWith('q_proj.weight')) return toHalfSplit(tensor, config.heads);
+      if (interleavedInGguf && name.endsWith('k_proj.weight'))
+        return toHalfSplit(tensor, config.keyValueHeads);
       return tensor;
     },
   };

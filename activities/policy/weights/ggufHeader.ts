@@ -1,6 +1,6 @@
-import { stat } from 'node:fs/promises';
 import { TypedFailure } from '../../../workflows/contract/failures.ts';
 import { ByteReader } from './byteReader.ts';
+import { modelFile, type ModelFile } from './modelFile.ts';
 
 /** Where a tensor lies in the file; `shape` is row-major, slowest dimension first. */
 export interface GgufTensor {
@@ -13,11 +13,7 @@ export interface GgufTensor {
 }
 
 /** What a GGUF file says before its tensor data. The accessors throw `ModelUnavailable` on a missing key. */
-export interface GgufHeader {
-  path: string;
-  fileBytes: number;
-  /** Changes when the file is replaced. */
-  modifiedMs: number;
+export interface GgufHeader extends ModelFile {
   tensors: GgufTensor[];
   has(key: string): boolean;
   number(key: string): number;
@@ -94,10 +90,7 @@ function parse(path: string): { metadata: Map<string, Value>; tensors: GgufTenso
 
 /** Reads the header of a GGUF file. Throws `ModelUnavailable` when it is missing, damaged or no GGUF file. */
 export async function readGgufHeader(path: string): Promise<GgufHeader> {
-  const file = await stat(path).catch((cause: unknown) => {
-    throw new TypedFailure('ModelUnavailable', `no model file at ${path}: check the path`, { cause });
-  });
-  if (!file.isFile()) throw new TypedFailure('ModelUnavailable', `${path} is not a file`);
+  const file = await modelFile(path);
   const { metadata, tensors } = parse(path);
 
   function read<T extends Value>(key: string, kind: string, matches: (value: unknown) => value is T): T {
@@ -114,9 +107,7 @@ export async function readGgufHeader(path: string): Promise<GgufHeader> {
   const isNumbers = (value: unknown): value is number[] => Array.isArray(value) && value.every(isNumber);
 
   return {
-    path,
-    fileBytes: file.size,
-    modifiedMs: file.mtimeMs,
+    ...file,
     tensors,
     has: (key) => metadata.has(key),
     number: (key) => read(key, 'a number', isNumber),

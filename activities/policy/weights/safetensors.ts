@@ -1,14 +1,12 @@
-import { z } from 'zod';
 import { TypedFailure } from '../../../workflows/contract/failures.ts';
-import type { Tensor } from './checkpoint.ts';
+import { checkEntry, jsonBytes, LENGTH_BYTES, parseSafetensorsHeader } from './safetensorsHeader.ts';
+import type { Tensor } from './types.ts';
 
 /** What a safetensors file holds. */
 export interface Safetensors {
   tensors: Map<string, Tensor>;
   metadata: Record<string, string>;
 }
-
-const LENGTH_BYTES = 8;
 
 /**
  * Tensors as safetensors bytes (F32, little-endian). Names and metadata are sorted and the header is padded to
@@ -40,42 +38,23 @@ export function encodeSafetensors({ tensors, metadata }: Safetensors): Uint8Arra
   return bytes;
 }
 
-const size = z.int().nonnegative();
-const Header = z
-  .looseObject({ __metadata__: z.record(z.string(), z.string()).optional() })
-  .catchall(
-    z.strictObject({ dtype: z.literal('F32'), shape: z.array(size), data_offsets: z.tuple([size, size]) }),
-  );
-
 /** Reads safetensors bytes with F32 tensors; anything malformed is `ArtifactCorrupt`. */
 export function decodeSafetensors(bytes: Uint8Array): Safetensors {
   const corrupt = (reason: string, cause?: unknown): never => {
     throw new TypedFailure('ArtifactCorrupt', `not a safetensors file: ${reason}`, { cause });
   };
   if (bytes.length < LENGTH_BYTES) return corrupt(`${bytes.length} bytes are too few`);
-  const headerBytes = Number(
-    new DataView(bytes.buffer, bytes.byteOffset, LENGTH_BYTES).getBigUint64(0, true),
-  );
+  const headerBytes = jsonBytes(bytes);
   const start = LENGTH_BYTES + headerBytes;
   if (start > bytes.length)
     return corrupt(`the header says ${headerBytes} bytes, ${bytes.length - LENGTH_BYTES} follow`);
 
-  let json: unknown;
-  try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(LENGTH_BYTES, start)));
-  } catch (cause) {
-    return corrupt('the header is not JSON', cause);
-  }
-  const parsed = Header.safeParse(json);
-  if (!parsed.success) return corrupt(`the header is wrong: ${z.prettifyError(parsed.error)}`, parsed.error);
-  const { __metadata__: metadata = {}, ...entries } = parsed.data;
-
+  const { entries, metadata } = parseSafetensorsHeader(bytes.subarray(LENGTH_BYTES, start), corrupt);
   const tensors = new Map<string, Tensor>();
-  for (const [name, { shape, data_offsets }] of Object.entries(entries)) {
-    const [from, to] = data_offsets;
-    const expected = shape.reduce((product, length) => product * length, 4);
-    if (to - from !== expected)
-      corrupt(`tensor ${name} [${shape}] needs ${expected} bytes, ${to - from} are given`);
+  for (const [name, entry] of entries) {
+    const { dtype, shape, from, to } = entry;
+    if (dtype !== 'F32') corrupt(`tensor ${name} has dtype ${dtype}, not F32`);
+    checkEntry(name, entry, Float32Array.BYTES_PER_ELEMENT, corrupt);
     if (start + to > bytes.length)
       corrupt(`tensor ${name} ends at byte ${start + to} of a file of ${bytes.length}`);
     tensors.set(name, { shape, data: new Float32Array(bytes.slice(start + from, start + to).buffer) });

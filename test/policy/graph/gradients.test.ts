@@ -82,11 +82,22 @@ const cases: Record<string, GradientCase> = {
     tracked: { x: [N, 4], w: [5, 4] },
     apply: ({ x, w }) => ops.linear(x!, w!),
   },
+  'linear with bias': {
+    symbols: { N: 3 },
+    tracked: { x: [N, 4], w: [5, 4], bias: [5] },
+    apply: ({ x, w, bias }) => ops.linear(x!, w!, bias!),
+  },
   loraLinear: {
     symbols: { N: 3 },
     tracked: { x: [N, 4], a: [2, 4], b: [5, 2] },
     fixed: { w: [5, 4] },
     apply: ({ x, w, a, b }) => ops.loraLinear(x!, w!, { a: a!, b: b!, scale: 1.5 }),
+  },
+  'loraLinear with bias': {
+    symbols: { N: 3 },
+    tracked: { x: [N, 4], a: [2, 4], b: [5, 2] },
+    fixed: { w: [5, 4], bias: [5] },
+    apply: ({ x, w, a, b, bias }) => ops.loraLinear(x!, w!, { a: a!, b: b!, scale: 1.5 }, bias!),
   },
   rmsNorm: {
     symbols: { N: 3 },

@@ -1,31 +1,27 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
-import { layoutPrompts, layoutTexts, type Group } from '../../../activities/policy/model/layout.ts';
+import { layoutPrompts, layoutTexts } from '../../../activities/policy/model/layout.ts';
 import {
   arrangeWeights,
   prefillProgram,
   textLogProbProgram,
 } from '../../../activities/policy/model/programs.ts';
 import { openCheckpoint } from '../../../activities/policy/weights/checkpoint.ts';
-import { fixtureAdapter } from '../fixtureAdapter.ts';
 import { modelPath } from '../model.ts';
-import { byTraining, cosine, largestDifference, type Objective, type Policy } from './paths.ts';
+import {
+  bytes,
+  completionsOf,
+  fixture,
+  golden,
+  groupsOf,
+  perToken,
+  policyOf,
+  type GoldenGroup,
+} from './golden.ts';
+import { byTraining, cosine, largestDifference, type Objective } from './paths.ts';
 
 // What the fixtures hold and how they were made: test/fixtures/policy/README.md.
 
-interface GoldenCompletion {
-  tokenIds: number[];
-  advantage: number;
-  weight: number;
-  logProbs: number[];
-  oldLogProbs?: number[];
-  referenceLogProbs?: number[];
-}
-interface GoldenGroup {
-  promptIds: number[];
-  completions: GoldenCompletion[];
-}
 interface GoldenPosition {
   position: number;
   argmax: number;
@@ -57,28 +53,6 @@ interface GoldenTiny {
   logits: { ids: number[]; base: string; adapted: string };
   gradients: Record<string, string>;
 }
-
-const fixture = (name: string) => new URL(`../../fixtures/policy/${name}`, import.meta.url);
-const golden = async <T>(name: string) => JSON.parse(await readFile(fixture(name), 'utf8')) as T;
-const bytes = (packed: string) => new Uint8Array(Buffer.from(packed, 'base64')).buffer;
-
-async function policyOf(path: string, { rank, alpha }: { rank: number; alpha: number }): Promise<Policy> {
-  const weights = arrangeWeights(await openCheckpoint(path));
-  const { lora, tensors } = fixtureAdapter(weights.config, rank, alpha);
-  const adapter = Object.fromEntries([...tensors].map(([name, { data }]) => [name, data]));
-  return { weights, lora, adapter, threads: 2 };
-}
-
-const groupsOf = (groups: GoldenGroup[]): Group[] =>
-  groups.map(({ promptIds, completions }) => ({
-    promptIds,
-    completions: completions.map(({ tokenIds }) => tokenIds),
-  }));
-
-const completionsOf = (groups: GoldenGroup[]) => groups.flatMap(({ completions }) => completions);
-/** One number of a completion for each of its tokens. */
-const perToken = (groups: GoldenGroup[], of: (completion: GoldenCompletion) => number) =>
-  completionsOf(groups).flatMap((completion) => completion.tokenIds.map(() => of(completion)));
 
 test('logits of the real model equal those of transformers', async () => {
   const { sampleIds, prompts, text } = await golden<GoldenLogits>('logits.json');

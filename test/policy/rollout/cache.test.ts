@@ -14,6 +14,7 @@ const config: ModelConfig = {
   headDim: 3,
   vocabulary: 10,
   ropeTheta: 10_000,
+  ropeDivisors: null,
   normEpsilon: 1e-5,
   contextLength: 100,
   tiedHead: true,

@@ -2,14 +2,17 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { ggufSource } from '../../../activities/policy/tokenizer/ggufSource.ts';
+import { exactPreTokenizer } from '../../../activities/policy/tokenizer/preTokenizer.ts';
 import { openTokenizer, tokenizerFrom } from '../../../activities/policy/tokenizer/tokenizer.ts';
-import { readGgufHeader } from '../../../activities/policy/weights/ggufHeader.ts';
+import { readGgufHeader, type GgufHeader } from '../../../activities/policy/weights/ggufHeader.ts';
 import type { Message } from '../../../activities/curriculum/types.ts';
 import { modelPath } from '../model.ts';
+import { longText, summaryOf } from './longText.ts';
 
 interface Fixture {
   texts: { text: string; ids: number[] }[];
-  long: { text: string; count: number; sum: number };
+  long: { count: number; sha256: string };
   decoded: { ids: number[]; text: string }[];
   chats: { messages: Message[]; text: string }[];
   others: Record<string, number[][]>;
@@ -17,7 +20,9 @@ interface Fixture {
 const fixtures = new URL('../../fixtures/policy/', import.meta.url);
 const golden = JSON.parse(await readFile(new URL('tokenizer.json', fixtures), 'utf8')) as Fixture;
 const header = await readGgufHeader(await modelPath());
-const tokenizer = tokenizerFrom(header);
+const long = longText(golden.texts.map(({ text }) => text));
+const fromHeader = (header: GgufHeader) => tokenizerFrom(ggufSource(header));
+const tokenizer = fromHeader(header);
 const tinyPath = fileURLToPath(new URL('tiny.gguf', fixtures));
 
 test('text becomes the ids that the Rust tokeniser gives', () => {
@@ -25,13 +30,21 @@ test('text becomes the ids that the Rust tokeniser gives', () => {
     assert.deepEqual(tokenizer.encode(text), ids, JSON.stringify(text));
 });
 
-test('so does a long text', () => {
-  const ids = tokenizer.encode(golden.long.text);
-  assert.equal(ids.length, golden.long.count);
-  assert.equal(
-    ids.reduce((sum, id, i) => sum + (i + 1) * id, 0),
-    golden.long.sum,
-  );
+test('so do 100 kB of text', () => {
+  assert.deepEqual(summaryOf(tokenizer.encode(long)), golden.long);
+});
+
+test('the pre-tokeniser that the published tokenizer.json has cuts like the one named in the GGUF file', () => {
+  const source = ggufSource(header);
+  const pre_tokenizer = exactPreTokenizer({
+    type: 'Sequence',
+    pretokenizers: [
+      { type: 'Digits', individual_digits: true },
+      { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
+    ],
+  });
+  const published = tokenizerFrom({ ...source, json: { ...source.json, pre_tokenizer } });
+  assert.deepEqual(summaryOf(published.encode(long)), golden.long);
 });
 
 test('ids become text, without special tokens, half characters marked', () => {
@@ -40,10 +53,9 @@ test('ids become text, without special tokens, half characters marked', () => {
 });
 
 test('plain text survives the way there and back', () => {
-  const { text } = golden.long;
   assert.equal(
-    tokenizer.decode(tokenizer.encode(text)),
-    text.replaceAll(/<\|(im_start|im_end|endoftext)\|>|<(file_sep|repo_name)>/g, ''),
+    tokenizer.decode(tokenizer.encode(long)),
+    long.replaceAll(/<\|(im_start|im_end|endoftext)\|>|<(file_sep|repo_name)>/g, ''),
   );
 });
 
@@ -60,7 +72,7 @@ test('every end token stops', () => {
 
 for (const [pre, idsOfTexts] of Object.entries(golden.others))
   test(`pre-tokeniser ${pre} cuts as the Rust tokeniser does`, () => {
-    const other = tokenizerFrom({
+    const other = fromHeader({
       ...header,
       text: (key) => (key === 'tokenizer.ggml.pre' ? pre : header.text(key)),
     });
@@ -73,25 +85,29 @@ test('what is not supported is refused by name', async () => {
     ...header,
     text: (asked: string) => (asked === key ? value : header.text(asked)),
   });
-  assert.throws(() => tokenizerFrom(saying('tokenizer.ggml.pre', 'klingon')), {
+  assert.throws(() => fromHeader(saying('tokenizer.ggml.pre', 'klingon')), {
     name: 'ModelUnavailable',
     message: /pre-tokeniser 'klingon' is not supported; supported: gpt-2, smollm, llama-bpe, qwen2/,
   });
-  assert.throws(() => tokenizerFrom(saying('tokenizer.ggml.model', 'llama')), {
+  assert.throws(() => fromHeader(saying('tokenizer.ggml.model', 'llama')), {
     name: 'ModelUnavailable',
     message: /tokeniser 'llama' is not supported/,
   });
-  const silent = tokenizerFrom({
+  const silent = fromHeader({
     ...header,
     has: (key) => key !== 'tokenizer.chat_template' && header.has(key),
   });
   assert.throws(() => silent.renderPrompt([]), { name: 'ModelUnavailable', message: /no chat template/ });
-  const strict = tokenizerFrom(
+  const strict = fromHeader(
     saying('tokenizer.chat_template', "{{ raise_exception('roles must alternate') }}"),
   );
   assert.throws(() => strict.renderPrompt([{ role: 'user', content: 'a' }]), {
     name: 'ModelUnavailable',
     message: /refuses these messages \(user\): roles must alternate/,
+  });
+  assert.throws(() => fromHeader(saying('tokenizer.chat_template', '{% if %}')), {
+    name: 'ModelUnavailable',
+    message: /chat template of \S+ is not understood/,
   });
   await assert.rejects(openTokenizer('/nowhere.gguf'), { name: 'ModelUnavailable' });
 });

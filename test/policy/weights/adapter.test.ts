@@ -25,6 +25,7 @@ const config: ModelConfig = {
   headDim: 16,
   vocabulary: 100,
   ropeTheta: 10000,
+  ropeDivisors: null,
   normEpsilon: 1e-5,
   contextLength: 128,
   tiedHead: true,

@@ -11,10 +11,10 @@ import { modelPath } from '../model.ts';
 const tiny = fileURLToPath(new URL('../../fixtures/policy/tiny.gguf', import.meta.url));
 const folder = await mkdtemp(join(tmpdir(), 'gguf-'));
 
-/** A copy of the tiny model in which `from` is overwritten by `to`, of the same length. */
-async function changed(name: string, from: string, to: string): Promise<string> {
+/** A copy of a model, the tiny one unless told, in which `from` is overwritten by `to`, of the same length. */
+async function changed(name: string, from: string, to: string, model = tiny): Promise<string> {
   assert.equal(from.length, to.length);
-  const bytes = await readFile(tiny);
+  const bytes = await readFile(model);
   const at = bytes.indexOf(from);
   assert.ok(at >= 0, `${from} is in the file`);
   bytes.write(to, at, 'latin1');
@@ -43,6 +43,7 @@ test('reads shape, hash and tensors of a file', async () => {
       headDim: 8,
       vocabulary: 288,
       ropeTheta: 10000,
+      ropeDivisors: null,
       normEpsilon: 1e-5,
       contextLength: 256,
       tiedHead: false,
@@ -82,7 +83,7 @@ test('says what is wrong with a file', async () => {
     openCheckpoint(join(folder, 'none.gguf')),
     unavailable(/no model file at .*none\.gguf/),
   );
-  await assert.rejects(openCheckpoint(folder), unavailable(/is not a file/));
+  await assert.rejects(openCheckpoint(folder), unavailable(/has no config.json: give the folder of a model/));
 
   const text = join(folder, 'text.gguf');
   await writeFile(text, 'this is not a model, only some text that is longer than a header\n'.repeat(9));
@@ -93,7 +94,7 @@ test('says what is wrong with a file', async () => {
 
   await assert.rejects(
     openCheckpoint(await changed('architecture.gguf', 'llama', 'mamba')),
-    unavailable(/architecture 'mamba' is not supported; supported: llama/),
+    unavailable(/architecture 'mamba' is not supported; supported: llama, qwen2/),
   );
   await assert.rejects(
     openCheckpoint(await changed('version.gguf', 'GGUF\x03', 'GGUF\x09')),
@@ -107,6 +108,22 @@ test('says what is wrong with a file', async () => {
   await assert.rejects(
     openCheckpoint(await changed('name.gguf', 'blk.1.ffn_up', 'blk.7.ffn_up')),
     unavailable(/blk\.7\.ffn_up\.weight has no place/),
+  );
+});
+
+test('says what is wrong with biases and rotary frequencies', async () => {
+  const family = (name: string) =>
+    fileURLToPath(new URL(`../../fixtures/policy/families/${name}.gguf`, import.meta.url));
+  await assert.rejects(
+    openCheckpoint(
+      await changed('bias.gguf', 'blk.1.attn_q.bias', 'blk.1.attn_o.bias', family('qwen2-tied')),
+    ),
+    unavailable(/tensor blk\.1\.attn_o\.bias has no place in a qwen2 model of 2 layers/),
+  );
+  const divisors = (count: number) => `rope_freqs.weight\x01\0\0\0${String.fromCharCode(count)}\0`;
+  await assert.rejects(
+    openCheckpoint(await changed('rope.gguf', divisors(4), divisors(3), family('llama3'))),
+    unavailable(/tensor rope_freqs\.weight is \[3\], the metadata say \[4\]/),
   );
 });
 

@@ -1,9 +1,11 @@
 import { TypedFailure } from '../../../workflows/contract/failures.ts';
 import type { GgufHeader } from '../weights/ggufHeader.ts';
+import { gpt2Words, splitBy } from './preTokenizer.ts';
+import type { TokenizerJson, TokenizerSource } from './source.ts';
 
-const gpt2 = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`;
+// Case does not matter to the contractions, and the old long s is a lower-case S.
 const cl100k = (digits: string) =>
-  String.raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|${digits}| ?[^\s\p{L}\p{N}]+[\r\n]*|` +
+  String.raw`(?i:'[sſ]|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|${digits}| ?[^\s\p{L}\p{N}]+[\r\n]*|` +
   String.raw`\s*[\r\n]+|\s+(?!\S)|\s+`;
 
 /** How the text is cut into words before byte-pair merges, by GGUF's name for it (`tokenizer.ggml.pre`). */
@@ -15,21 +17,38 @@ interface Pipeline {
 }
 
 const pipelines: Record<string, Pipeline> = {
-  'gpt-2': { splits: [gpt2], normalizer: null, ignoreMerges: false },
-  smollm: { splits: [String.raw`\p{N}`, gpt2], normalizer: null, ignoreMerges: false },
+  'gpt-2': { splits: [gpt2Words], normalizer: null, ignoreMerges: false },
+  smollm: { splits: [String.raw`\p{N}`, gpt2Words], normalizer: null, ignoreMerges: false },
   'llama-bpe': { splits: [cl100k(String.raw`\p{N}{1,3}`)], normalizer: null, ignoreMerges: true },
   qwen2: { splits: [cl100k(String.raw`\p{N}`)], normalizer: 'NFC', ignoreMerges: false },
 };
 
 /** GGUF's kinds of token that matter here (`tokenizer.ggml.token_type`). */
-export const CONTROL_TOKEN = 3;
+const CONTROL_TOKEN = 3;
 const USER_DEFINED_TOKEN = 4;
+/** Fills the vocabulary up to the rows of the embedding; stands for no text. */
+const UNUSED_TOKEN = 5;
+
+/** The text side of a GGUF file. Throws `ModelUnavailable` when it has none that can be used. */
+export function ggufSource(header: GgufHeader): TokenizerSource {
+  const tokens = header.texts('tokenizer.ggml.tokens');
+  const idsOf = (...keys: string[]) => keys.filter((key) => header.has(key)).map((key) => header.number(key));
+  const textOf = (key: string) => tokens[idsOf(key)[0] ?? -1] ?? '';
+  return {
+    path: header.path,
+    json: tokenizerJson(header),
+    chatTemplate: header.has('tokenizer.chat_template') ? header.text('tokenizer.chat_template') : null,
+    bos: textOf('tokenizer.ggml.bos_token_id'),
+    eos: textOf('tokenizer.ggml.eos_token_id'),
+    endTokenIds: idsOf('tokenizer.ggml.eos_token_id', 'tokenizer.ggml.eot_token_id'),
+  };
+}
 
 /**
  * What `tokenizer.json` of the model would say, from the metadata of its GGUF file. The splits are written out
  * as regular expressions, so that digits and white space mean what they mean to the Rust tokeniser.
  */
-export function tokenizerJson(header: GgufHeader): object {
+function tokenizerJson(header: GgufHeader): TokenizerJson {
   const model = header.text('tokenizer.ggml.model');
   if (model !== 'gpt2')
     throw new TypedFailure(
@@ -55,12 +74,7 @@ export function tokenizerJson(header: GgufHeader): object {
     pre_tokenizer: {
       type: 'Sequence',
       pretokenizers: [
-        ...pipeline.splits.map((regex) => ({
-          type: 'Split',
-          pattern: { Regex: regex },
-          behavior: 'Isolated',
-          invert: false,
-        })),
+        ...pipeline.splits.map(splitBy),
         { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false },
       ],
     },
@@ -68,7 +82,9 @@ export function tokenizerJson(header: GgufHeader): object {
     decoder: { type: 'ByteLevel' },
     model: {
       type: 'BPE',
-      vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
+      vocab: Object.fromEntries(
+        tokens.map((token, id) => [token, id] as const).filter(([, id]) => types[id] !== UNUSED_TOKEN),
+      ),
       merges: header.texts('tokenizer.ggml.merges'),
       ignore_merges: pipeline.ignoreMerges,
       byte_fallback: false,

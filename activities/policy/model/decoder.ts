@@ -1,14 +1,13 @@
 import type { Value } from '../graph/graph.ts';
 import { add, gatherRows, rmsNorm, rotary, swiglu } from '../graph/ops/index.ts';
-import { modules, type Target } from '../weights/adapter.ts';
-import type { ModelConfig } from '../weights/checkpoint.ts';
-
-const embedding = 'model.embed_tokens.weight';
+import type { Target } from '../weights/adapter.ts';
+import { tensorNames } from '../weights/tensors.ts';
+import type { ModelConfig } from '../weights/types.ts';
 
 /** How the model gets at its tensors in a graph: packed or fed weights, with or without an adapter. */
 export interface Parameters {
   weight(name: string): Value;
-  /** A linear of a layer applied to x [T, in], its adapter included. */
+  /** A linear of a layer applied to x [T, in], its bias and its adapter included. */
   linear(layer: number, target: Target, x: Value): Value;
 }
 
@@ -21,8 +20,8 @@ export type Attend = (layer: number, queries: Value, keys: Value, values: Value)
 /** Names of the rotation tables that `arrangeWeights` adds to the model's own tensors. */
 export const rotaryNames = { cosine: 'rotary.cosine', sine: 'rotary.sine' };
 
-/** The Llama decoder up to its last layer: tokens and their positions [T] to hidden states [T, hidden]. */
-export function llama(
+/** The layers all families share: tokens and their positions [T] to hidden states [T, hidden]. */
+export function decoder(
   config: ModelConfig,
   parameters: Parameters,
   attend: Attend,
@@ -33,7 +32,7 @@ export function llama(
   const tables = { cosine: weight(rotaryNames.cosine), sine: weight(rotaryNames.sine) };
   const norm = (x: Value, name: string) => rmsNorm(x, weight(name), config.normEpsilon);
 
-  let x = gatherRows(weight(embedding), tokenIds);
+  let x = gatherRows(weight(tensorNames.embedding), tokenIds);
   for (let layer = 0; layer < config.layers; layer++) {
     const linear = (target: Target, input: Value) => parameters.linear(layer, target, input);
 
@@ -48,19 +47,9 @@ export function llama(
 }
 
 /** What turns hidden states into logits: the final norm, and the output table [vocab, hidden]. */
-export function llamaHead(config: ModelConfig, { weight }: Parameters) {
+export function decoderHead(config: ModelConfig, { weight }: Parameters) {
   return {
-    norm: (x: Value) => rmsNorm(x, weight('model.norm.weight'), config.normEpsilon),
-    table: weight(config.tiedHead ? embedding : 'lm_head.weight'),
+    norm: (x: Value) => rmsNorm(x, weight(tensorNames.norm), config.normEpsilon),
+    table: weight(config.tiedHead ? tensorNames.embedding : tensorNames.head),
   };
-}
-
-/** Every tensor the model has, by Hugging Face name. */
-export function llamaTensors(config: ModelConfig): string[] {
-  const layers = Array.from({ length: config.layers }, (_, layer) => [
-    `model.layers.${layer}.input_layernorm.weight`,
-    `model.layers.${layer}.post_attention_layernorm.weight`,
-    ...Object.values(modules).map((module) => `model.layers.${layer}.${module}.weight`),
-  ]);
-  return [embedding, 'model.norm.weight', ...(config.tiedHead ? [] : ['lm_head.weight']), ...layers.flat()];
 }
