@@ -33,7 +33,7 @@ export interface WorkerSettings {
     options: Pick<NativeConnectionOptions, 'tls' | 'apiKey' | 'metadata'>;
   };
   store: StoreConnection;
-  /** Path of the model file for a model name of a configuration; fails with `ModelUnavailable`. */
+  /** Path of the model, a file or a folder, for a model name of a configuration; fails with `ModelUnavailable`. */
   resolveModel: (name: string) => Promise<string>;
   /** Which task queues this process serves; all of them unless told. */
   roles?: readonly Role[];

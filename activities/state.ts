@@ -24,14 +24,14 @@ export async function loadState(store: Store, from: From): Promise<State> {
 /**
  * Call it when the device has done its work: the model is loaded then, and the answer costs nothing.
  *
- * @throws `ModelUnavailable` when this worker's file of that name is not the model that the run began with.
+ * @throws `ModelUnavailable` when what this worker has under that name is not the model that the run began with.
  */
 export async function assertModel(device: Device, { manifest, config }: State): Promise<void> {
   const { sha256 } = await device.model();
   if (sha256 === manifest.content.model) return;
   throw new TypedFailure(
     'ModelUnavailable',
-    `The file of model '${config.model}' on this worker has sha256 ${sha256}; the run began with ${manifest.content.model}. Put that file in its place.`,
+    `Model '${config.model}' on this worker has sha256 ${sha256}; the run began with ${manifest.content.model}. Put that one in its place.`,
   );
 }
 

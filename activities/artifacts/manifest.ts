@@ -32,7 +32,7 @@ export const ManifestContent = z.strictObject({
   parent: Sha256.nullable(),
   configHash: Sha256,
   seed: z.int().nonnegative(),
-  /** sha256 of the base model's file. */
+  /** sha256 of the base model: of its GGUF file, or of the list of hashes of its folder's files. */
   model: Sha256,
   policy: Sha256,
   optimizer: Sha256.nullable(),

@@ -117,7 +117,7 @@ export interface UpdateResult {
 }
 
 export interface ModelInfo {
-  /** sha256 of the model file. */
+  /** sha256 of the model's file, or of the list of hashes of its folder's files. */
   sha256: string;
   name: string;
   parameters: number;

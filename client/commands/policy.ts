@@ -30,7 +30,10 @@ function withPolicyOptions(command: Command): Command {
   return command
     .option('--run <run>', 'name of a run, or its runKey; the base model when left out')
     .option('--generation <number>', "one of the run's generations; its newest when left out", wholeNumber)
-    .option('--model <model>', `base model when no run is given: ${modelName}, or a GGUF file`)
+    .option(
+      '--model <model>',
+      `base model when no run is given: ${modelName}, a GGUF file or a Hugging Face folder`,
+    )
     .option('--json', 'print JSON');
 }
 

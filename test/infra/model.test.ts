@@ -12,9 +12,10 @@ test('a path names a model, and a missing one says what to do', async () => {
   const file = join(folder, 'mine.gguf');
   await writeFile(file, 'GGUF');
   assert.equal(await resolveModel(file), file);
+  assert.equal(await resolveModel(folder), folder);
   await assert.rejects(resolveModel(join(folder, 'none.gguf')), {
     name: 'ModelUnavailable',
-    message: /none\.gguf" is neither SmolLM2-135M-Instruct nor a readable file; give the path/,
+    message: /none\.gguf" is neither SmolLM2-135M-Instruct nor a readable file or folder; give the path/,
   });
 });
 

@@ -114,7 +114,7 @@ export const RunConfig = z
     /** Seed of everything random in the run. */
     seed: z.int().nonnegative(),
     generations: count.max(100_000),
-    /** A model this project can set up by itself, or the path of a GGUF file on the worker. */
+    /** A model this project can set up by itself, or the path of a GGUF file or a Hugging Face folder on the worker. */
     model: z.string().min(1),
     domain: DomainConfig,
     curriculum: CurriculumConfig,

@@ -4,7 +4,7 @@ import { EngineProcess, type EngineProcessOptions } from './process.ts';
 import type { Operation, OperationCall, Operations } from './protocol.ts';
 
 export interface DeviceOptions {
-  /** A model file. */
+  /** A GGUF file or a Hugging Face folder. */
   modelPath: string;
   /** Threads of one operation in ONNX Runtime; part of what decides the bits. */
   threads: number;

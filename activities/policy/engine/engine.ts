@@ -119,7 +119,7 @@ export class Engine {
   }
 }
 
-/** Opens the model file. Throws `ModelUnavailable`. */
+/** Opens a model, a GGUF file or a Hugging Face folder. Throws `ModelUnavailable`. */
 export async function openEngine(
   modelPath: string,
   threads: number,

@@ -65,6 +65,16 @@ test('a missing model is ModelUnavailable, again and again', async () => {
     await assert.rejects(engine.model(), failsWith('ModelUnavailable', /\/nowhere\/model\.gguf/));
 });
 
+test('a Hugging Face folder is a model, too', async () => {
+  const folder = fileURLToPath(new URL('../../fixtures/policy/families/qwen2-untied', import.meta.url));
+  const engine = await device({ path: folder });
+  const { name, vocabulary, contextLength } = await engine.model();
+  assert.deepEqual([name, vocabulary, contextLength], ['qwen2-untied', 336, 256]);
+  const fitting = prompts.map(({ keys }, index) => ({ tokenIds: [index + 1, 7, 9], keys }));
+  const groups = await engine.generate(null, fitting, options);
+  assert.ok(groups.flat().every(({ tokenIds }) => tokenIds.length > 0));
+});
+
 test('one engine: blobs, abort, queue, kill -9 and silence, each followed by an undisturbed call', async (t) => {
   const engine = await device({ silenceTimeoutMs: 8000 });
   const undisturbed = await engine.generate(null, prompts, options);
