@@ -1,3 +1,4 @@
+import type { SamplingConfig } from '../workflows/contract/config.ts';
 import { IterateResult, type IterateInput, type Place } from '../workflows/contract/steps.ts';
 import { keys } from './artifacts/keys.ts';
 import { once } from './artifacts/once.ts';
@@ -28,8 +29,7 @@ export function iterate(dependencies: Dependencies) {
           prompts.map(({ promptIds, seeds }) => ({ tokenIds: promptIds, keys: seeds })),
           {
             maxNewTokens: config.sampling.maxNewTokens,
-            temperature:
-              place.kind === 'evaluation' ? config.evaluation.temperature : config.sampling.temperature,
+            ...drawing(place.kind === 'evaluation' ? config.evaluation : config.sampling),
             stopStrings: dependencies.openDomain(config.domain).stopStrings,
           },
           call,
@@ -47,6 +47,7 @@ export function iterate(dependencies: Dependencies) {
               completion: tokenizer.decode(completion.tokenIds),
               completionIds: completion.tokenIds,
               logProbs: completion.logProbs,
+              policyLogProbs: completion.policyLogProbs,
               finishReason: completion.finishReason,
               seed: seeds[rollout] ?? '',
               policy: policy.sha256,
@@ -76,4 +77,8 @@ export function iterate(dependencies: Dependencies) {
 function rolloutIdOf(place: Place, ordinal: number, rollout: number): string {
   const where = place.kind === 'generation' ? `g${place.generation}` : `e${place.generation}/k${place.depth}`;
   return `${where}/${ordinal}/${rollout}`;
+}
+
+function drawing({ temperature, topK, topP }: Pick<SamplingConfig, 'temperature' | 'topK' | 'topP'>) {
+  return { temperature, topK, topP };
 }

@@ -73,10 +73,22 @@ export function summarise(dependencies: Dependencies) {
 }
 
 function rowOf(answer: Answer, sample: number): EvaluationRow {
-  const { baseTaskId, family, gold, depth, prompt, promptIds, completion, completionIds, logProbs } = answer;
-  const { finishReason, seed, policy, quality, verdict, answer: read, graderVersion, error } = answer;
+  const { baseTaskId, family, gold, depth, prompt, promptIds, completion, completionIds } = answer;
+  const {
+    logProbs,
+    policyLogProbs,
+    finishReason,
+    seed,
+    policy,
+    quality,
+    verdict,
+    answer: read,
+    graderVersion,
+    error,
+  } = answer;
   return {
     ...{ taskId: baseTaskId, family, gold, depth, sample, prompt, promptIds, completion, completionIds },
-    ...{ logProbs, finishReason, seed, policy, quality, verdict, answer: read, graderVersion, error },
+    ...{ logProbs, policyLogProbs, finishReason, seed, policy },
+    ...{ quality, verdict, answer: read, graderVersion, error },
   };
 }

@@ -9,7 +9,14 @@ import type { TrainGroup } from './policy/policy.ts';
 export function trainGroups(
   rows: readonly Pick<
     GroupRow,
-    'ordinal' | 'dropped' | 'promptIds' | 'completionIds' | 'logProbs' | 'advantage' | 'finishReason'
+    | 'ordinal'
+    | 'dropped'
+    | 'promptIds'
+    | 'completionIds'
+    | 'logProbs'
+    | 'policyLogProbs'
+    | 'advantage'
+    | 'finishReason'
   >[],
   overlong: TrainingConfig['overlong'],
 ): TrainGroup[] {
@@ -21,6 +28,7 @@ export function trainGroups(
     group.completions.push({
       tokenIds: row.completionIds,
       logProbs: row.logProbs,
+      policyLogProbs: row.policyLogProbs,
       advantage: row.advantage,
       trained: overlong === 'train' || row.finishReason !== 'length',
     });

@@ -40,6 +40,7 @@ export function update(dependencies: Dependencies) {
               reference: before.reference && blobOf(store, before.reference),
               groups,
               training: config.training,
+              temperature: config.sampling.temperature,
               maxNewTokens: config.sampling.maxNewTokens,
             },
             call,

@@ -25,7 +25,7 @@ export async function decode(bench: Bench): Promise<Result[]> {
       name: 'reiterate (fp32)',
       async measure() {
         const keys = keysOf(`decode ${batch} ${call++}`, batch);
-        const options = { maxNewTokens: newTokens, temperature: 1, stopStrings: [] };
+        const options = { maxNewTokens: newTokens, temperature: 1, topK: null, topP: null, stopStrings: [] };
         let tokens = 0;
         const taken = await seconds(async () => {
           const [completions = []] = await device.generate(adapter, [{ tokenIds: promptIds, keys }], options);

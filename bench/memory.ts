@@ -26,6 +26,8 @@ export async function memory(bench: Bench): Promise<Result[]> {
       await device.generate(bench.adapter, prompts, {
         maxNewTokens: newTokens,
         temperature: 1,
+        topK: null,
+        topP: null,
         stopStrings: [],
       });
     },

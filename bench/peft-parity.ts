@@ -34,14 +34,15 @@ export async function peftParity(bench: Bench): Promise<Parity> {
   let optimizer = null;
   let sequences: number[][] = [];
   for (let done = 0; done < updates; done++) {
-    const options = { maxNewTokens: 32, temperature: 1, stopStrings: [] };
+    const options = { maxNewTokens: 32, temperature: 1, topK: null, topP: null, stopStrings: [] };
     const answered = await device.generate(adapter, asked, options);
     sequences = answered.flatMap((all, i) => all.map(({ tokenIds }) => [...asked[i]!.tokenIds, ...tokenIds]));
     const groups = answered.map((all, i) => ({
       promptIds: asked[i]!.tokenIds,
-      completions: all.map(({ tokenIds, logProbs }, k) => ({
+      completions: all.map(({ tokenIds, logProbs, policyLogProbs }, k) => ({
         tokenIds,
         logProbs,
+        policyLogProbs,
         advantage: k % 2 ? 1 : -1,
         trained: true,
       })),
@@ -53,6 +54,7 @@ export async function peftParity(bench: Bench): Promise<Parity> {
       reference: null,
       groups,
       training: { ...training, learningRate: 1e-3 },
+      temperature: 1,
       maxNewTokens: 32,
     });
     adapter = blobOf(result.adapter);

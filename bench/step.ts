@@ -26,7 +26,7 @@ export async function step(bench: Bench): Promise<Result[]> {
           tokenIds: tokenizer.encode(tokenizer.renderPrompt([{ role: 'user', content: question }])),
           keys: keysOf(`step ${call} ${i}`, rollouts),
         }));
-        const options = { maxNewTokens: newTokens, temperature: 1, stopStrings: [] };
+        const options = { maxNewTokens: newTokens, temperature: 1, topK: null, topP: null, stopStrings: [] };
         const answered = await device.generate(adapter, asked, options);
         const groups = answered.flatMap((completions, i) => {
           const rewards = completions.map(({ tokenIds }) =>
@@ -36,9 +36,10 @@ export async function step(bench: Bench): Promise<Result[]> {
           if (advantages.every((advantage) => advantage === 0)) return [];
           return {
             promptIds: asked[i]!.tokenIds,
-            completions: completions.map(({ tokenIds, logProbs }, k) => ({
+            completions: completions.map(({ tokenIds, logProbs, policyLogProbs }, k) => ({
               tokenIds,
               logProbs,
+              policyLogProbs,
               advantage: advantages[k]!,
               trained: true,
             })),
@@ -51,6 +52,7 @@ export async function step(bench: Bench): Promise<Result[]> {
           reference: null,
           groups,
           training,
+          temperature: 1,
           maxNewTokens: newTokens,
         });
       }),

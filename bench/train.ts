@@ -63,6 +63,7 @@ export async function scored(
     completions: completions.map((tokenIds, i) => ({
       tokenIds,
       logProbs: logProbs[i]!.slice(promptIds.length).map((value) => value!),
+      policyLogProbs: logProbs[i]!.slice(promptIds.length).map((value) => value!),
       advantage: completions.length > 1 ? (2 * i) / (completions.length - 1) - 1 : 1,
       trained: true,
     })),
@@ -79,6 +80,7 @@ export function update(
     reference: null,
     groups,
     training,
+    temperature: 1,
     maxNewTokens: 512,
   });
 }

@@ -15,10 +15,17 @@ export function wholeNumber(text: string): number {
   return Number(text);
 }
 
-/** Parser of options that take a number above 0. */
-export function positiveNumber(text: string): number {
+/** Parser of options that take a temperature. */
+export function temperatureNumber(text: string): number {
   const value = Number(text);
-  if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError('It takes a number > 0.');
+  if (!(value >= 0) || !Number.isFinite(value)) throw new InvalidArgumentError('It takes a number ≥ 0.');
+  return value;
+}
+
+/** Parser of options that take a share. */
+export function shareNumber(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 1)) throw new InvalidArgumentError('It takes a number above 0, at most 1.');
   return value;
 }
 

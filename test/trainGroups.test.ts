@@ -10,6 +10,7 @@ const row = (ordinal: number, finishReason: FinishReason, dropped: string | null
   promptIds: [ordinal],
   completionIds: [5, 6],
   logProbs: [-1, -2],
+  policyLogProbs: [-1, -2],
   advantage: 0.5,
 });
 const rows = [
@@ -41,7 +42,9 @@ test('a completion keeps its tokens, log-probs and advantage', () => {
   assert.deepEqual(trainGroups(rows.slice(0, 1), 'mask'), [
     {
       promptIds: [0],
-      completions: [{ tokenIds: [5, 6], logProbs: [-1, -2], advantage: 0.5, trained: true }],
+      completions: [
+        { tokenIds: [5, 6], logProbs: [-1, -2], policyLogProbs: [-1, -2], advantage: 0.5, trained: true },
+      ],
     },
   ]);
 });

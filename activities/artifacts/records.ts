@@ -52,8 +52,10 @@ export interface RolloutRow {
   promptIds: number[];
   completion: string;
   completionIds: number[];
-  /** Sampling log-prob of each completion token; kept as float32. */
+  /** Log-prob of each completion token in the distribution it was drawn from; kept as float32. */
   logProbs: number[];
+  /** The same before top-k and top-p. */
+  policyLogProbs: number[];
   finishReason: FinishReason;
   seed: string;
   /** sha256 of the adapter that sampled. */
@@ -93,6 +95,7 @@ export interface EvaluationRow extends Omit<GradedRow, 'rolloutId'> {
   completion: string;
   completionIds: number[];
   logProbs: number[];
+  policyLogProbs: number[];
   finishReason: FinishReason;
   seed: string;
   /** sha256 of the adapter that sampled. */

@@ -51,6 +51,13 @@ export const assumptions: readonly Assumption[] = [
     why: 'log-probs are then those of the policy itself',
   },
   {
+    path: 'sampling.topK, sampling.topP',
+    decision: 28,
+    what: 'which tokens training rollouts may have',
+    chosen: 'null: all',
+    why: 'what is cut off would be sampled by another policy than the one that is trained',
+  },
+  {
     path: 'evaluation.temperature',
     decision: 28,
     what: 'temperature of evaluation',

@@ -36,7 +36,12 @@ export interface SamplePrompt {
 
 export interface SampleOptions {
   maxNewTokens: number;
+  /** Logits are divided by it; 0 is greedy. */
   temperature: number;
+  /** Only the k likeliest tokens; null: all. */
+  topK: number | null;
+  /** Then only the likeliest ones that together have this share of what top-k left; null: all. */
+  topP: number | null;
   /** Completion ends after any of these texts; the model's own end tokens always end it. */
   stopStrings: readonly string[];
 }
@@ -46,6 +51,8 @@ export interface Completion {
   tokenIds: number[];
   /** Log-prob of each token under the distribution it was sampled from. */
   logProbs: number[];
+  /** The same before top-k and top-p cut it: softmax(logits / temperature); at temperature 0, softmax(logits). */
+  policyLogProbs: number[];
   finishReason: FinishReason;
 }
 
@@ -54,8 +61,10 @@ export interface TrainGroup {
   promptIds: number[];
   completions: {
     tokenIds: number[];
-    /** From sampling: gives the sampler/learner mismatch. */
+    /** μ, from sampling: what importance weights compare with. */
     logProbs: number[];
+    /** From sampling, before top-k and top-p: what the learner must find, too, but for rounding. */
+    policyLogProbs: number[];
     advantage: number;
     /** False: counted, but gives no gradient (overlong answers). */
     trained: boolean;
@@ -72,6 +81,8 @@ export interface UpdateRequest {
   /** The groups with signal; at least one completion is trained. */
   groups: TrainGroup[];
   training: TrainingConfig;
+  /** That of sampling: the policy that is trained is softmax(logits / temperature). */
+  temperature: number;
   /** Most tokens an answer could have: the divisor of `lossNormalisation: 'constant'`. */
   maxNewTokens: number;
 }
@@ -96,7 +107,7 @@ export interface UpdateMetrics {
   importanceWeight: number;
   /** Share of tokens whose importance weight is the cap. */
   importanceCapped: number;
-  /** Mean |learner log-prob − sampler log-prob| per token, at the start of the update. */
+  /** Mean |learner log-prob − sampler's policy log-prob| per token, at the start of the update. */
   samplerMismatch: number;
   /** The largest of these differences. */
   largestMismatch: number;

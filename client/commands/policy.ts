@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { keyOf, keyToHex } from '../../activities/random.ts';
 import { writePeftFolder } from '../../activities/policy/weights/export.ts';
 import { modelName } from '../../infra/setup/model.ts';
-import { countingNumber, positiveNumber, wholeNumber } from '../arguments.ts';
+import { countingNumber, shareNumber, temperatureNumber, wholeNumber } from '../arguments.ts';
 import { openStore } from '../connect.ts';
 import { CommandFailure, exitCodes } from '../exit.ts';
 import { findPolicy, withPolicy, type CommittedPolicy } from '../policies.ts';
@@ -55,6 +55,8 @@ interface GenerateOptions extends PolicyOptions {
   seed: number;
   maxNewTokens: number;
   temperature: number;
+  topK?: number;
+  topP?: number;
 }
 
 function generateCommand(): Command {
@@ -66,7 +68,14 @@ function generateCommand(): Command {
     .option('--count <number>', 'answers', countingNumber, 1)
     .option('--seed <number>', 'same seed, same answers', wholeNumber, 0)
     .option('--max-new-tokens <number>', 'most tokens of an answer', countingNumber, 128)
-    .option('--temperature <number>', 'sampling temperature', positiveNumber, 1)
+    .option(
+      '--temperature <number>',
+      'sampling temperature; 0 takes the likeliest token',
+      temperatureNumber,
+      1,
+    )
+    .option('--top-k <number>', 'only the k likeliest tokens', countingNumber)
+    .option('--top-p <number>', 'only the likeliest tokens that together have this share', shareNumber)
     .addHelpText(
       'after',
       '\nExample: reiterate policy generate --run my-run --count 4 \\\n  --prompt "What is 17 + 25?"',
@@ -81,10 +90,12 @@ function generateCommand(): Command {
         const keys = Array.from({ length: options.count }, (_, index) =>
           keyToHex(keyOf([options.seed, 'generate', index])),
         );
-        const { maxNewTokens, temperature } = options;
+        const { maxNewTokens, topK = null, topP = null } = options;
         const [group] = await device.generate(adapter, [{ tokenIds: tokenizer.encode(rendered), keys }], {
           maxNewTokens,
-          temperature,
+          temperature: options.temperature,
+          topK,
+          topP,
           stopStrings: [],
         });
         const completions = (group ?? []).map(({ tokenIds, logProbs, finishReason }) => ({

@@ -36,6 +36,7 @@ const answer = {
   completion: text,
   completionIds: ids,
   logProbs: fc.array(float32, { maxLength: 40 }),
+  policyLogProbs: fc.array(float32, { maxLength: 40 }),
   finishReason: fc.constantFrom('stop', 'stopString', 'length'),
   seed: text,
   policy: text,
@@ -112,6 +113,7 @@ test('thousands of rows and long lists', async () => {
     parentRolloutId: i % 3 ? `g1/${i}` : null,
     completionIds: Array.from({ length: i % 700 }, (_, t) => t * i),
     logProbs: Array.from({ length: i % 700 }, (_, t) => Math.fround(-t / (i + 1))),
+    policyLogProbs: Array.from({ length: i % 700 }, (_, t) => Math.fround(-t / (i + 2))),
   }));
   assert.deepEqual(await decodeRollouts(encodeRollouts(rows), 'key'), rows);
 });

@@ -22,6 +22,8 @@ export function aConfig(): RunConfig {
       rolloutsPerPrompt: 2,
       maxNewTokens: 16,
       temperature: 1,
+      topK: null,
+      topP: null,
       promptsPerShard: 4,
     },
     training: {
@@ -42,7 +44,7 @@ export function aConfig(): RunConfig {
       lora: { rank: 4, alpha: 8, targets: ['q', 'v'] },
       tokensPerMicroBatch: 2048,
     },
-    evaluation: { tasks: 4, depth: 2, samplesPerTask: 1, temperature: 1, every: 0 },
+    evaluation: { tasks: 4, depth: 2, samplesPerTask: 1, temperature: 1, topK: null, topP: null, every: 0 },
     threads: 2,
     graderTimeoutMs: 1000,
   };

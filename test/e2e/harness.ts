@@ -37,6 +37,8 @@ export const smallConfig: RunConfig = {
     rolloutsPerPrompt: 6,
     maxNewTokens: 32,
     temperature: 1,
+    topK: null,
+    topP: null,
     promptsPerShard: 3,
   },
   training: {
@@ -57,7 +59,7 @@ export const smallConfig: RunConfig = {
     lora: { rank: 4, alpha: 8, targets: ['q', 'v'] },
     tokensPerMicroBatch: 512,
   },
-  evaluation: { tasks: 4, depth: 1, samplesPerTask: 1, temperature: 1, every: 0 },
+  evaluation: { tasks: 4, depth: 1, samplesPerTask: 1, temperature: 1, topK: null, topP: null, every: 0 },
   threads: 2,
   graderTimeoutMs: 5000,
 };

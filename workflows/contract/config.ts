@@ -42,12 +42,22 @@ export const CurriculumConfig = z.strictObject({
 });
 export type CurriculumConfig = z.infer<typeof CurriculumConfig>;
 
+/** Which tokens may be drawn at all. */
+const cut = {
+  /** Only the k likeliest; null: all. */
+  topK: count.nullable(),
+  /** Then only the likeliest ones that together have this share of what is left; null: all. */
+  topP: positive.max(1).nullable(),
+};
+
 export const SamplingConfig = z.strictObject({
   promptsPerGeneration: count,
   /** G: rollouts of one prompt. */
   rolloutsPerPrompt: z.int().min(2),
   maxNewTokens: count.max(8192),
+  /** Logits are divided by it; the policy that is trained is the one at this temperature. */
   temperature: positive,
+  ...cut,
   /** Prompts played by one `iterate` activity. */
   promptsPerShard: count,
 });
@@ -97,7 +107,9 @@ export const EvaluationConfig = z.strictObject({
   depth: z.int().nonnegative().max(64),
   /** Answers a problem gets at each depth. */
   samplesPerTask: count,
-  temperature: positive,
+  /** 0: always the likeliest token. */
+  temperature: z.number().nonnegative(),
+  ...cut,
   /** Evaluate after every so many generations, besides before the first and after the last; 0 is those only. */
   every: z.int().nonnegative(),
 });

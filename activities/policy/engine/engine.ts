@@ -5,6 +5,7 @@ import { logProbs } from '../learner/logProbs.ts';
 import { update } from '../learner/update.ts';
 import type { Tokenizer } from '../policy.ts';
 import { generate } from '../rollout/generate.ts';
+import { tokenSource } from '../rollout/tokenSource.ts';
 import { openTokenizer } from '../tokenizer/tokenizer.ts';
 import { blendAdapters, decodeAdapter, encodeAdapter, initialAdapter } from '../weights/adapter.ts';
 import type { Adapter, LoraShape } from '../weights/adapter.ts';
@@ -53,10 +54,11 @@ export class Engine {
         const { adapter: sha256, prompts, options } = call.input;
         const adapter = sha256 === null ? null : await adapterOf(sha256);
         const lora = adapter?.lora ?? null;
+        const { yields } = tokenSource(options, config.vocabulary);
         const sampling = {
           config,
-          prefill: await this.programs.get('prefill', lora, around.betweenSteps),
-          decode: await this.programs.get('decode', lora, around.betweenSteps),
+          prefill: await this.programs.get('prefill', lora, around.betweenSteps, yields),
+          decode: await this.programs.get('decode', lora, around.betweenSteps, yields),
           adapter: feedsOf(adapter),
           tokenizer: this.tokenizer,
         };
@@ -74,7 +76,15 @@ export class Engine {
   }
 
   async #update(
-    { adapter: sha256, optimizer, reference, groups, training, maxNewTokens }: Operations['update']['input'],
+    {
+      adapter: sha256,
+      optimizer,
+      reference,
+      groups,
+      training,
+      temperature,
+      maxNewTokens,
+    }: Operations['update']['input'],
     { blob, keep, betweenSteps }: Surroundings,
   ): Promise<Operations['update']['output']> {
     const { config } = this.checkpoint;
@@ -88,7 +98,7 @@ export class Engine {
         logProbs: () => this.programs.get('logProb', adapter.lora, betweenSteps),
         reference: training.klCoefficient > 0 ? await this.#reference(reference, adapter.lora, blob) : null,
       },
-      { adapter: parameters, optimizer: state, groups, training, maxNewTokens },
+      { adapter: parameters, optimizer: state, groups, training, temperature, maxNewTokens },
       betweenSteps,
     );
     const tensors = new Map(

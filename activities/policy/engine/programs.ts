@@ -7,6 +7,7 @@ import {
   textLogProbProgram,
   trainingProgram,
   type ModelWeights,
+  type Yield,
 } from '../model/programs.ts';
 import type { LoraShape } from '../weights/adapter.ts';
 import type { Checkpoint } from '../weights/checkpoint.ts';
@@ -21,24 +22,34 @@ export type ProgramKind =
   | 'training'; // loss and gradients
 
 export interface Programs {
-  /** The program of this kind for adapters of this shape, made when it is first asked for. */
+  /** The program of this kind for adapters of this shape, made when it is first asked for. `yields`: of sampling ones. */
   get(kind: 'training', lora: LoraShape, betweenSteps: BetweenSteps): Promise<Program>;
-  get(kind: ProgramKind, lora: LoraShape | null, betweenSteps: BetweenSteps): Promise<Program>;
+  get(
+    kind: ProgramKind,
+    lora: LoraShape | null,
+    betweenSteps: BetweenSteps,
+    yields?: Yield,
+  ): Promise<Program>;
 }
 
 /**
  * The programs of one model. They share the base weights; of each kind there is only the one for the adapter shape
- * asked for last, since each holds memory of its own (a decode program a second, prepacked copy of the weights).
+ * and yield asked for last, since each holds memory of its own (a decode program a second, prepacked copy of the weights).
  */
 export function openPrograms(checkpoint: Checkpoint, threads: number): Programs {
   let weights: ModelWeights | null = null;
   const held = new Map<ProgramKind, { shape: string; program: Program }>();
-  const make = (kind: ProgramKind, lora: LoraShape | null, shared: ModelWeights): Promise<Program> => {
+  const make = (
+    kind: ProgramKind,
+    lora: LoraShape | null,
+    shared: ModelWeights,
+    yields: Yield,
+  ): Promise<Program> => {
     switch (kind) {
       case 'prefill':
-        return prefillProgram(shared, lora, { threads });
+        return prefillProgram(shared, lora, { threads }, yields);
       case 'decode':
-        return decodeProgram(shared, lora, { threads });
+        return decodeProgram(shared, lora, { threads }, yields);
       case 'logProb':
         return logProbProgram(shared, lora, { threads });
       case 'textLogProb':
@@ -49,15 +60,20 @@ export function openPrograms(checkpoint: Checkpoint, threads: number): Programs 
     }
   };
   return {
-    async get(kind, lora, betweenSteps) {
-      const shape = JSON.stringify(lora);
+    async get(
+      kind: ProgramKind,
+      lora: LoraShape | null,
+      betweenSteps: BetweenSteps,
+      yields: Yield = 'tokens',
+    ): Promise<Program> {
+      const shape = JSON.stringify([lora, yields]);
       const current = held.get(kind);
       if (current?.shape === shape) return current.program;
       await current?.program.release();
       held.delete(kind);
       await betweenSteps({ phase: loadingPhase, done: 0, total: 1, tokens: 0 });
       weights ??= arrangeWeights(checkpoint);
-      const program = await make(kind, lora, weights);
+      const program = await make(kind, lora, weights, yields);
       held.set(kind, { shape, program });
       return program;
     },

@@ -24,7 +24,11 @@ export async function logProbs(
   for (const batch of packTexts(sequences, contextLength)) {
     await betweenSteps({ phase: 'logProbs', done, total, tokens });
     const layout = layoutTexts(batch.map((index) => sequences[index]!));
-    const outputs = await program.run(layout.symbols, { ...layout.feeds, ...adapter });
+    const outputs = await program.run(layout.symbols, {
+      ...layout.feeds,
+      ...adapter,
+      temperature: Float32Array.of(1),
+    });
     batch.forEach((index, place) => {
       const { start, end } = layout.rowsOf(place);
       results[index]!.push(...outputs['logProbs']!.subarray(start, end));

@@ -18,7 +18,7 @@ export class Sums {
 
   /** One pass; `startLogProbsR`: those of the policy that the update starts from. */
   add(
-    { trainedRows, samplerLogProbsR }: Prepared,
+    { trainedRows, policyLogProbsR }: Prepared,
     outputs: Record<string, Float32Array>,
     startLogProbsR: Float32Array,
     firstEpoch: boolean,
@@ -30,7 +30,7 @@ export class Sums {
     this.#firstTokens += trainedRows.length;
     for (const row of trainedRows) {
       const logProb = startLogProbsR[row]!;
-      const mismatch = Math.abs(logProb - samplerLogProbsR[row]!);
+      const mismatch = Math.abs(logProb - policyLogProbsR[row]!);
       this.#negativeLogProb -= logProb;
       this.#entropy += outputs['entropy']![row]!;
       this.#mismatch += mismatch;

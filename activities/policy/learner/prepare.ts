@@ -11,8 +11,10 @@ export interface Prepared {
   layout: Feeds;
   advantagesR: Float32Array;
   tokenWeightsR: Float32Array;
-  /** What the sampler said of each token. */
+  /** μ: the probability each token was drawn with. */
   samplerLogProbsR: Float32Array;
+  /** What the sampler said of each token before any cut. */
+  policyLogProbsR: Float32Array;
   /** Rows that hold a trained token. */
   trainedRows: number[];
   /** Prompt and completion tokens, without padding. */
@@ -44,17 +46,19 @@ export function prepare(
     advantagesR: new Float32Array(layout.rows),
     tokenWeightsR: new Float32Array(layout.rows),
     samplerLogProbsR: new Float32Array(layout.rows),
+    policyLogProbsR: new Float32Array(layout.rows),
     trainedRows: [],
     tokens: 0,
   };
   chosen.forEach(({ promptIds, completions }, group) => {
     prepared.tokens += promptIds.length;
-    completions.forEach(({ advantage, weight, logProbs, tokenIds }, completion) => {
+    completions.forEach(({ advantage, weight, logProbs, policyLogProbs, tokenIds }, completion) => {
       const { start, end } = layout.rowsOf(group, completion);
       prepared.tokens += tokenIds.length;
       prepared.advantagesR.fill(advantage, start, end);
       prepared.tokenWeightsR.fill(weight, start, end);
       prepared.samplerLogProbsR.set(logProbs, start);
+      prepared.policyLogProbsR.set(policyLogProbs, start);
       for (let row = start; row < end; row++) prepared.trainedRows.push(row);
     });
   });

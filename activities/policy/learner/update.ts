@@ -24,6 +24,7 @@ export interface UpdateInput {
   optimizer: AdamWState;
   groups: readonly TrainGroup[];
   training: TrainingConfig;
+  temperature: number;
   maxNewTokens: number;
 }
 
@@ -51,7 +52,7 @@ interface Batch extends Prepared {
  */
 export async function update(
   { training: program, logProbs, reference }: Learning,
-  { adapter, optimizer, groups, training, maxNewTokens }: UpdateInput,
+  { adapter, optimizer, groups, training, temperature, maxNewTokens }: UpdateInput,
   betweenSteps: BetweenSteps,
 ): Promise<UpdateOutput> {
   const minibatches = dealMinibatches(groups, training.minibatches).map((dealt) => {
@@ -65,6 +66,7 @@ export async function update(
   if (minibatches.length === 0) throw new RangeError('an update needs at least one trained completion');
 
   let tokens = 0;
+  const common = { temperature: Float32Array.of(temperature) };
   /** Log-probs of batches under a policy, each given to `take`. */
   const read = async (
     phase: string,
@@ -76,7 +78,11 @@ export async function update(
     const reading = await logProbs();
     for (const [done, batch] of batches.entries()) {
       await betweenSteps({ phase, done, total: batches.length, tokens });
-      const outputs = await reading.run(batch.symbols, { ...batch.layout, ...Object.fromEntries(policy) });
+      const outputs = await reading.run(batch.symbols, {
+        ...batch.layout,
+        ...common,
+        ...Object.fromEntries(policy),
+      });
       take(batch, outputs['logProbs']!);
       tokens += batch.tokens;
     }
@@ -90,6 +96,7 @@ export async function update(
   });
 
   const scalars = {
+    ...common,
     clipLow: Float32Array.of(training.clipRatio.low),
     clipHigh: Float32Array.of(training.clipRatio.high),
     klCoefficient: Float32Array.of(training.klCoefficient),

@@ -1,5 +1,5 @@
 import { gradients } from '../graph/autodiff.ts';
-import { product, sum, symbol, type Dim } from '../graph/dims.ts';
+import { product, sum, symbol, type Dim, type Shape } from '../graph/dims.ts';
 import type { Value } from '../graph/graph.ts';
 import { divide, gatherRows, linear, reshape, softmax, targetLogProb } from '../graph/ops/index.ts';
 import type { Program, ProgramOptions } from '../graph/program.ts';
@@ -22,7 +22,7 @@ const R = symbol('R');
 /** Scored rows: B blocks of K, of which one at a time is multiplied with the output table. */
 const scored = product(B, K);
 
-/** What a sampling program gives of the next token: one drawn from its distribution, or the distribution itself. */
+/** What a sampling program gives of the next token: one drawn from its distribution, or the distribution to cut. */
 export type Yield = 'tokens' | 'distribution';
 
 /**
@@ -30,7 +30,8 @@ export type Yield = 'tokens' | 'distribution';
  * Symbols and feeds: `layoutPrompts`; the adapter.
  * Outputs: keys and values per layer, `prefixKey.{l}`, `prefixValue.{l}` [1, kv, F, D] of what the prompts share and
  * `suffixKey.{l}`, `suffixValue.{l}` [kv, N, C, D] of the rest; `tokens`, `probabilities` [N, G] as `drawTokens`
- * gives them, or `logits` and `distribution` [N, vocab].
+ * gives them, or `distribution` [N, vocab] = softmax(`logits`) with logits
+ * divided by the temperature.
  */
 export function prefillProgram(
   weights: ModelWeights,
@@ -49,9 +50,8 @@ export function prefillProgram(
   });
   const rows = ragged(graph, T, sum(F, product(N, C)), attend);
   const last = gatherRows(hiddenStates(rows, T), graph.input('lastRows', 'int64', [N]));
-  const logits = linear(head.norm(last), head.table);
+  const logits = next(head, last, N, G, yields);
   if (yields === 'distribution') graph.output('logits', logits);
-  next(logits, N, G, yields);
   return compile(options);
 }
 
@@ -98,20 +98,28 @@ export function decodeProgram(
       graph.output(`value.${layer}`, reshape(values, [N, kv, G, d]));
     },
   );
-  const hidden = head.norm(hiddenStates(ragged(graph, R, slots, attend), R));
-  next(linear(hidden, head.table), R, 1, yields);
+  next(head, hiddenStates(ragged(graph, R, slots, attend), R), R, 1, yields);
   return compile(options);
 }
 
-/** The end of a sampling program: from logits [rows, vocab], what is asked of the next token. */
-function next(logits: Value, rows: Dim, draws: Dim, yields: Yield): void {
-  const { graph } = logits;
-  const temperature = graph.input('temperature', 'float32', [rows, 1]);
-  const distribution = softmax(divide(logits, temperature));
-  if (yields === 'distribution') return graph.output('distribution', distribution);
+/** The end of a sampling program: outputs what is asked of the next token, and returns its logits [rows, vocab]. */
+function next(head: Draft['head'], hidden: Value, rows: Dim, draws: Dim, yields: Yield): Value {
+  const { graph } = hidden;
+  const logits = linear(tempered(head.norm(hidden), [rows, 1]), head.table);
+  const distribution = softmax(logits);
+  if (yields === 'distribution') {
+    graph.output('distribution', distribution);
+    return logits;
+  }
   const drawn = drawTokens(distribution, graph.input('uniforms', 'float32', [rows, draws]));
   graph.output('tokens', drawn.tokens);
   graph.output('probabilities', drawn.probabilities);
+  return logits;
+}
+
+/** Normed hidden states that give logits / temperature: logits are linear in them, and they are narrower. */
+function tempered(normed: Value, shape: Shape): Value {
+  return divide(normed, normed.graph.input('temperature', 'float32', shape));
 }
 
 /**
@@ -121,7 +129,13 @@ function next(logits: Value, rows: Dim, draws: Dim, yields: Yield): void {
 function scoredLogProbs({ graph, hiddenStates, head }: Draft, attend: Attend, slots: Dim): readonly Value[] {
   const hidden = hiddenStates(ragged(graph, T, slots, attend), T);
   const rows = gatherRows(hidden, graph.input('scoredRows', 'int64', [scored]));
-  return targetLogProb(head.norm(rows), head.table, graph.input('targets', 'int64', [scored]), B, K);
+  return targetLogProb(
+    tempered(head.norm(rows), [1]),
+    head.table,
+    graph.input('targets', 'int64', [scored]),
+    B,
+    K,
+  );
 }
 
 /** The same for prompts with their completions. */
@@ -134,7 +148,7 @@ function completionLogProbs(model: Draft): readonly Value[] {
 
 /**
  * Log-probs of completion tokens; each prompt is read once for its G completions.
- * Symbols and feeds: `layoutGroups`; the adapter. Output: `logProbs` [R].
+ * Symbols and feeds: `layoutGroups`; temperature [1]; the adapter. Output: `logProbs` [R].
  */
 export function logProbProgram(
   weights: ModelWeights,
@@ -147,7 +161,7 @@ export function logProbProgram(
   return model.compile(options);
 }
 
-/** Log-probs of plain sequences. Symbols and feeds: `layoutTexts`; the adapter. Output: `logProbs` [R]. */
+/** Log-probs of plain sequences. Symbols and feeds: `layoutTexts`; temperature [1]; the adapter. Output: `logProbs` [R]. */
 export function textLogProbProgram(
   weights: ModelWeights,
   lora: LoraShape | null,
@@ -162,7 +176,7 @@ export function textLogProbProgram(
 
 /**
  * The GRPO objective (ExIt Eq. 4) and its gradient for the adapter, the base model frozen.
- * Symbols and feeds: `layoutGroups`; the adapter; per token [R] and scalars [1]: `ObjectiveInputs`.
+ * Symbols and feeds: `layoutGroups`; the adapter; per token [R] and scalars [1]: `ObjectiveInputs`; temperature [1].
  * Outputs: `loss` [1]; per token [R]: `logProbs`, `entropy` (nats), `kl` (k3 estimate), `importanceWeight` (c),
  * and 0 or 1 each `clippedLow`, `clippedHigh`, `importanceCapped`; `gradient.{adapter tensor name}` each.
  */

@@ -1,16 +1,18 @@
 import type { Program } from '../graph/program.ts';
 import { layoutPrompts, placement } from '../model/layout.ts';
-import type { SampleOptions } from '../policy.ts';
 import type { ModelConfig } from '../weights/checkpoint.ts';
 import { BatchCache, type CacheRoom, type Kept } from './cache.ts';
 import { planReadings } from './prefixes.ts';
 import type { Rollout } from './rollout.ts';
+import type { TokenSource } from './tokenSource.ts';
 
 /** A policy that reads prompts and goes on with them token by token. */
 export interface Decoder {
   config: ModelConfig;
+  /** Both yield what `tokens` wants. */
   prefill: Program;
   decode: Program;
+  tokens: TokenSource;
   /** The adapter's tensors by name; none for the base model. */
   adapter: Record<string, Float32Array>;
 }
@@ -45,7 +47,7 @@ export async function playQueue(
   decoder: Decoder,
   queue: readonly Entry[],
   limits: Limits,
-  options: SampleOptions,
+  maxNewTokens: number,
   room: CacheRoom,
   report: (phase: string) => Promise<void>,
 ): Promise<void> {
@@ -56,7 +58,7 @@ export async function playQueue(
       places: Math.min(limits.places, queue.length),
       rollouts,
       promptLength: Math.max(...queue.map(({ promptIds }) => promptIds.length)),
-      maxNewTokens: options.maxNewTokens,
+      maxNewTokens,
     },
     room,
   );
@@ -69,14 +71,14 @@ export async function playQueue(
       const admitted = waiting.slice(0, places.length);
       waiting = waiting.slice(places.length);
       admitted.forEach((entry, i) => (batch[places[i]!] = entry));
-      await readPrompts(decoder, admitted, places, options.temperature, cache, report);
+      await readPrompts(decoder, admitted, places, cache, report);
     }
     await report('sample');
     if (waiting.length === 0) batch = dropFinished(batch, cache);
     if (batch.length === 0) return;
     // First tokens may have finished all that was admitted.
     if (batch.every((entry) => liveOf(entry) === 0)) continue;
-    await nextTokens(decoder, batch, options.temperature, cache);
+    await nextTokens(decoder, batch, cache);
   }
 }
 
@@ -92,10 +94,9 @@ function freeIn(batch: readonly Entry[], limit: number): number[] {
 
 /** Reads the prompts of `entries` into the given places, and draws the first tokens. */
 async function readPrompts(
-  { prefill, adapter }: Decoder,
+  { prefill, tokens, adapter }: Decoder,
   entries: readonly Entry[],
   places: readonly number[],
-  temperature: number,
   cache: BatchCache,
   report: (phase: string) => Promise<void>,
 ): Promise<void> {
@@ -112,20 +113,18 @@ async function readPrompts(
       {
         ...layout.feeds,
         ...adapter,
-        temperature: new Float32Array(chosen.length).fill(temperature),
-        uniforms: Float32Array.from(rollouts, ({ nextUniform }) => nextUniform),
+        ...tokens.feeds(chosen.length, rollouts),
       },
     );
     chosen.forEach((index, row) => cache.setPrompt(places[index]!, row, layout, outputs));
-    takeTokens(rollouts, outputs);
+    tokens.deal(chosen.length, rollouts, outputs);
   }
 }
 
 /** Feeds every unfinished rollout its newest token and draws the next. */
 async function nextTokens(
-  { decode, adapter }: Decoder,
+  { decode, tokens, adapter }: Decoder,
   batch: readonly Entry[],
-  temperature: number,
   cache: BatchCache,
 ): Promise<void> {
   const inSlots = batch.flatMap(({ rollouts }) => rollouts);
@@ -137,19 +136,13 @@ async function nextTokens(
       ...adapter,
       ...cache.feeds(),
       ...placement(slots, inSlots.length),
-      temperature: new Float32Array(slots.length).fill(temperature),
-      uniforms: Float32Array.from(rollouts, ({ nextUniform }) => nextUniform),
+      ...tokens.feeds(slots.length, rollouts),
       tokenIds: BigInt64Array.from(rollouts, ({ tokenIds }) => BigInt(tokenIds.at(-1)!)),
       positions: BigInt64Array.from(slots, (slot) => BigInt(cache.nextPosition(slot))),
     },
   );
   cache.append(slots, outputs);
-  takeTokens(rollouts, outputs);
-}
-
-function takeTokens(rollouts: readonly Rollout[], outputs: Record<string, Float32Array>): void {
-  const { tokens, probabilities } = outputs;
-  rollouts.forEach((rollout, row) => rollout.take(tokens![row]!, probabilities![row]!));
+  tokens.deal(slots.length, rollouts, outputs);
 }
 
 /**

@@ -5,11 +5,12 @@ import type { ModelConfig } from '../weights/checkpoint.ts';
 import { playQueue, type Decoder } from './batch.ts';
 import { CacheRoom } from './cache.ts';
 import { Rollout, type Rules } from './rollout.ts';
+import { tokenSource } from './tokenSource.ts';
 import { stopWatches } from './stopStrings.ts';
 import { planQueues } from './queues.ts';
 
 /** What sampling needs of the engine. */
-export interface Sampling extends Decoder {
+export interface Sampling extends Omit<Decoder, 'tokens'> {
   tokenizer: Pick<Tokenizer, 'decode' | 'stopTokenIds'>;
 }
 
@@ -27,12 +28,13 @@ const cacheBytes = 1.25 * 2 ** 30;
  * probabilities are not numbers.
  */
 export async function generate(
-  { tokenizer, ...decoder }: Sampling,
+  { tokenizer, ...policy }: Sampling,
   prompts: readonly SamplePrompt[],
   options: SampleOptions,
   betweenSteps: BetweenSteps,
 ): Promise<Completion[][]> {
-  const { config } = decoder;
+  const { config } = policy;
+  const decoder: Decoder = { ...policy, tokens: tokenSource(options, config.vocabulary) };
   checkRoom(config, prompts, options.maxNewTokens);
   const rules: Rules = {
     maxNewTokens: options.maxNewTokens,
@@ -59,12 +61,13 @@ export async function generate(
       rollouts: groups[index]!.slice(first, first + count),
     }));
     const places = Math.floor(Math.min(slots, slotsPerRow * rows) / queue[0]!.count);
-    await playQueue(decoder, entries, { rows, places }, options, room, report);
+    await playQueue(decoder, entries, { rows, places }, options.maxNewTokens, room, report);
   }
   return groups.map((group) =>
-    group.map(({ tokenIds, logProbs, finishReason }) => ({
+    group.map(({ tokenIds, logProbs, policyLogProbs, finishReason }) => ({
       tokenIds,
       logProbs,
+      policyLogProbs,
       finishReason: finishReason!, // playQueue comes back when every rollout has one
     })),
   );

@@ -14,6 +14,7 @@ export interface Rules {
 export class Rollout {
   readonly tokenIds: number[] = [];
   readonly logProbs: number[] = [];
+  readonly policyLogProbs: number[] = [];
   /** null while it goes on. */
   finishReason: FinishReason | null = null;
   readonly #key: Key;
@@ -31,8 +32,11 @@ export class Rollout {
     return Math.floor(uniform(this.#key, this.tokenIds.length) * 2 ** 24) / 2 ** 24;
   }
 
-  /** Takes in the next token, drawn with `nextUniform`. Throws `NonFiniteLoss` when it has no probability. */
-  take(token: number, probability: number): void {
+  /**
+   * Takes in the next token, drawn with `nextUniform`: its probability in the distribution that was drawn from, and in
+   * the policy's own. Throws `NonFiniteLoss` when it has none.
+   */
+  take(token: number, probability: number, policyProbability: number): void {
     const { maxNewTokens, stopTokens } = this.#rules;
     const length = this.tokenIds.length;
     if (!(probability > 0))
@@ -43,6 +47,7 @@ export class Rollout {
       );
     this.tokenIds.push(token);
     this.logProbs.push(Math.log(probability));
+    this.policyLogProbs.push(Math.log(policyProbability));
     if (stopTokens.has(token)) this.finishReason = 'stop';
     else if (this.#reachesStop(token)) this.finishReason = 'stopString';
     else if (length + 1 >= maxNewTokens) this.finishReason = 'length';

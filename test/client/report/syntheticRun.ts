@@ -229,6 +229,7 @@ export async function writeSyntheticRun(store: Store, runKey: string, synthetic:
       completion,
       completionIds: Array.from({ length }, (_, token) => token),
       logProbs: Array.from({ length }, () => -0.5),
+      policyLogProbs: Array.from({ length }, () => -0.5),
       finishReason: length > 30 ? ('length' as const) : ('stop' as const),
       seed: seeds[rollout] ?? '',
       policy: policyAt(generation - 1),

@@ -28,7 +28,7 @@ const prompts: SamplePrompt[] = [
   tokenIds,
   keys: [0, 1, 2].map((rollout) => keyToHex(keyOf(['device test', index, rollout]))),
 }));
-const options = { maxNewTokens: 24, temperature: 1, stopStrings: [] };
+const options = { maxNewTokens: 24, temperature: 1, topK: null, topP: null, stopStrings: [] };
 
 const failsWith = (type: FailureType, pattern: RegExp) => (error: unknown) => {
   assert.ok(error instanceof TypedFailure, String(error));

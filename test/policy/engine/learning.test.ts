@@ -57,7 +57,13 @@ function blobOf(bytes: Uint8Array): Blob & { loads: number } {
   return blob;
 }
 const sample = (adapter: Blob) =>
-  engine.generate(adapter, prompts, { maxNewTokens, temperature: 1, stopStrings: [] });
+  engine.generate(adapter, prompts, {
+    maxNewTokens,
+    temperature: 1,
+    topK: null,
+    topP: null,
+    stopStrings: [],
+  });
 const crash = () => process.kill(engine.processId()!, 'SIGKILL');
 const isCrash = (error: unknown) => error instanceof TypedFailure && error.type === 'EngineCrashed';
 
@@ -97,9 +103,10 @@ test('sampling, reading and training are one model; learning works and is the sa
     const rewarded = likely.indexOf(Math.min(...likely));
     return {
       promptIds: prompts[i]!.tokenIds,
-      completions: group.map(({ tokenIds, logProbs }, g) => ({
+      completions: group.map(({ tokenIds, logProbs, policyLogProbs }, g) => ({
         tokenIds,
         logProbs,
+        policyLogProbs,
         advantage: g === rewarded ? Math.sqrt(3) : -1 / Math.sqrt(3),
         trained: true,
       })),
@@ -110,6 +117,7 @@ test('sampling, reading and training are one model; learning works and is the sa
     optimizer,
     reference: start,
     groups,
+    temperature: 1,
     training,
     maxNewTokens,
   });

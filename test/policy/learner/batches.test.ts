@@ -9,6 +9,7 @@ const group = (promptLength: number, lengths: number[], untrained: number[] = []
   completions: lengths.map((length, index) => ({
     tokenIds: new Array<number>(length).fill(2),
     logProbs: new Array<number>(length).fill(-1),
+    policyLogProbs: new Array<number>(length).fill(-1),
     advantage: 1,
     trained: !untrained.includes(index),
   })),

@@ -7,7 +7,13 @@ import type { TrainGroup } from '../../../activities/policy/policy.ts';
 /** A group that its only prompt token names. */
 const group = (name: number, trained: readonly boolean[]): TrainGroup => ({
   promptIds: [name],
-  completions: trained.map((each) => ({ tokenIds: [1], logProbs: [-1], advantage: 1, trained: each })),
+  completions: trained.map((each) => ({
+    tokenIds: [1],
+    logProbs: [-1],
+    policyLogProbs: [-1],
+    advantage: 1,
+    trained: each,
+  })),
 });
 const namesOf = (minibatches: TrainGroup[][]) =>
   minibatches.map((dealt) => dealt.map(({ promptIds }) => promptIds[0]));

@@ -80,6 +80,7 @@ export async function groupsOf(scoring: Program, sizes: number[]): Promise<Train
         completions: answers.map((tokenIds, i) => ({
           tokenIds,
           logProbs: read[i]!.slice(promptIds.length) as number[],
+          policyLogProbs: read[i]!.slice(promptIds.length) as number[],
           advantage: i === 0 ? 1 : -1 / (size - 1),
           trained: true,
         })),
@@ -95,6 +96,7 @@ export function inputOf(groups: readonly TrainGroup[], changes: Partial<Training
     optimizer: freshAdamW(adapter),
     groups,
     training: { ...training, ...changes },
+    temperature: 1,
     maxNewTokens: 16,
   };
 }

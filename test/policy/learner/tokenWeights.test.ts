@@ -5,6 +5,7 @@ import { tokenWeights } from '../../../activities/policy/learner/tokenWeights.ts
 const completion = (length: number, trained = true) => ({
   tokenIds: new Array<number>(length).fill(5),
   logProbs: new Array<number>(length).fill(-1),
+  policyLogProbs: new Array<number>(length).fill(-1),
   advantage: 1,
   trained,
 });

@@ -32,10 +32,11 @@ function shifted(): TrainGroup[] {
 
 /** One update, a pass a minibatch, its weights and importance made here; every completion is trained. */
 async function straightLine(
-  { adapter, optimizer, groups, training }: UpdateInput,
+  { adapter, optimizer, groups, training, ...input }: UpdateInput,
   reference: typeof adapter,
 ) {
   const { clipRatio, importanceCap, klCoefficient, gradientClip, learningRate } = training;
+  const temperature = { temperature: Float32Array.of(input.temperature) };
   const { adamBetas: betas, adamEpsilon: epsilon, weightDecay } = training;
   const hands = Array.from({ length: training.minibatches }, (_, hand) =>
     groups.filter((_, i) => i % training.minibatches === hand),
@@ -50,7 +51,7 @@ async function straightLine(
       })),
     );
     const under = async (policy: typeof adapter) => {
-      const feeds = { ...layout.feeds, ...Object.fromEntries(policy) };
+      const feeds = { ...layout.feeds, ...temperature, ...Object.fromEntries(policy) };
       return (await programs.logProbs.run(layout.symbols, feeds))['logProbs']!;
     };
     const old = await under(adapter);
@@ -66,6 +67,7 @@ async function straightLine(
     for (const { layout, completions, weights, old, referenced } of batches) {
       const outputs = await programs.training.run(layout.symbols, {
         ...layout.feeds,
+        ...temperature,
         ...Object.fromEntries(parameters),
         // Without KL, a token's importance may as well be a part of its advantage.
         advantages: Float32Array.from(

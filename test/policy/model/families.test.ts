@@ -68,14 +68,19 @@ for (const name of ['qwen2-tied', 'qwen2-untied', 'llama3']) {
 
       const sampling = {
         config,
-        prefill: await prefillProgram(weights, null, { threads: 1 }),
-        decode: await decodeProgram(weights, null, { threads: 1 }),
+        prefill: await prefillProgram(weights, null, { threads: 1 }, 'distribution'),
+        decode: await decodeProgram(weights, null, { threads: 1 }, 'distribution'),
         adapter: {},
         tokenizer: { decode: () => '', stopTokenIds: [] },
       };
       const prompts = [{ tokenIds: expected.prompt, keys: [keyToHex(keyOf(['greedy']))] }];
-      // So cold that the second choice, behind by `smallestMargin` at least, has no chance.
-      const options = { maxNewTokens: expected.greedy.length, temperature: 1e-3, stopStrings: [] };
+      const options = {
+        maxNewTokens: expected.greedy.length,
+        temperature: 0,
+        topK: null,
+        topP: null,
+        stopStrings: [],
+      };
       const [[continuation] = []] = await generate(sampling, prompts, options, async () => undefined);
       await sampling.prefill.release();
       await sampling.decode.release();

@@ -21,6 +21,8 @@ export interface Policy {
   lora: LoraShape;
   adapter: Record<string, Float32Array>;
   threads: number;
+  /** Default 1. */
+  temperature?: number;
 }
 
 /** Log-probs of all completion tokens, in order of group, completion, token. */
@@ -28,7 +30,7 @@ type LogProbs = number[];
 
 /** By prefill, `prefix` tokens of it shared, and then one decode step a token: as sampling does, with the tokens given. */
 export async function bySampling(policy: Policy, groups: readonly Group[], prefix = 0): Promise<LogProbs> {
-  const { weights, lora, adapter, threads } = policy;
+  const { weights, lora, adapter, threads, temperature = 1 } = policy;
   const { vocabulary } = weights.config;
   const [N, G] = [groups.length, Math.max(...groups.map(({ completions }) => completions.length))];
   const P = Math.max(...groups.map(({ promptIds }) => promptIds.length));
@@ -48,8 +50,12 @@ export async function bySampling(policy: Policy, groups: readonly Group[], prefi
     groups.map(({ promptIds }) => promptIds),
     prefix,
   );
-  const temperature = new Float32Array(N).fill(1);
-  const read = await prefill.run(layout.symbols, { ...layout.feeds, ...adapter, temperature });
+  const temperatures = (rows: number) => new Float32Array(rows).fill(temperature);
+  const read = await prefill.run(layout.symbols, {
+    ...layout.feeds,
+    ...adapter,
+    temperature: temperatures(N),
+  });
   await prefill.release();
   groups.forEach(({ completions }, n) => {
     cache.setPrompt(n, n, layout, read);
@@ -70,7 +76,7 @@ export async function bySampling(policy: Policy, groups: readonly Group[], prefi
         ...placement(slots, N * G),
         tokenIds: BigInt64Array.from(ids, BigInt),
         positions: BigInt64Array.from(slots, (slot) => BigInt(cache.nextPosition(slot))),
-        temperature: new Float32Array(N * G).fill(1),
+        temperature: temperatures(N * G),
       },
     );
     cache.append(slots, step);
@@ -86,7 +92,11 @@ export async function bySampling(policy: Policy, groups: readonly Group[], prefi
 export async function byScoring(policy: Policy, groups: readonly Group[]): Promise<LogProbs> {
   const layout = layoutGroups(groups);
   const program = await logProbProgram(policy.weights, policy.lora, { threads: policy.threads });
-  const { logProbs } = await program.run(layout.symbols, { ...layout.feeds, ...policy.adapter });
+  const { logProbs } = await program.run(layout.symbols, {
+    ...layout.feeds,
+    ...policy.adapter,
+    temperature: Float32Array.of(policy.temperature ?? 1),
+  });
   await program.release();
   return [...logProbs!];
 }
@@ -98,7 +108,11 @@ export async function byReading(policy: Policy, groups: readonly Group[]): Promi
   );
   const layout = layoutTexts(texts.map(({ text }) => text));
   const program = await textLogProbProgram(policy.weights, policy.lora, { threads: policy.threads });
-  const { logProbs } = await program.run(layout.symbols, { ...layout.feeds, ...policy.adapter });
+  const { logProbs } = await program.run(layout.symbols, {
+    ...layout.feeds,
+    ...policy.adapter,
+    temperature: Float32Array.of(policy.temperature ?? 1),
+  });
   await program.release();
   return texts.flatMap(({ skip }, i) => {
     const { start, end } = layout.rowsOf(i);
@@ -132,6 +146,7 @@ export async function byTraining(
   const results = await program.run(layout.symbols, {
     ...layout.feeds,
     ...policy.adapter,
+    temperature: Float32Array.of(policy.temperature ?? 1),
     advantages: Float32Array.from(objective.advantages),
     tokenWeights: Float32Array.from(objective.tokenWeights),
     oldLogProbs: Float32Array.from(objective.oldLogProbs),

@@ -67,6 +67,18 @@ for (const tiedHead of [true, false])
     assert.ok(largestDifference(scored, trained['logProbs']!) < 3e-5);
   });
 
+test('sampling, scoring, reading and training are one model at another temperature, too', async () => {
+  const plain = tinyPolicy(true);
+  const policy = { ...plain, temperature: 0.6 };
+  const groups = groupsBelow(policy.weights.config.vocabulary);
+  const scored = await byScoring(policy, groups);
+  const trained = await byTraining(policy, groups, objectiveFor(scored));
+  assert.ok(largestDifference(scored, await byScoring(plain, groups)) > 0.1, 'it matters');
+  assert.ok(largestDifference(scored, await bySampling(policy, groups)) < 3e-5);
+  assert.ok(largestDifference(scored, await byReading(policy, groups)) < 3e-5);
+  assert.ok(largestDifference(scored, trained['logProbs']!) < 3e-5);
+});
+
 test('prompts with a common beginning are read as they are alone', async () => {
   const policy = tinyPolicy(true);
   const common = [7, 8, 9, 10, 11];
@@ -141,7 +153,7 @@ test('rows beyond one block of the output table are scored as rows alone', async
 });
 
 test('the training gradient equals finite differences of the loss, for every adapter tensor', async () => {
-  const policy = tinyPolicy(false);
+  const policy = { ...tinyPolicy(false), temperature: 0.8 };
   const groups = groupsBelow(policy.weights.config.vocabulary);
   const objective = objectiveFor(await byScoring(policy, groups));
   const results = await byTraining(policy, groups, objective);
@@ -152,7 +164,11 @@ test('the training gradient equals finite differences of the loss, for every ada
   const layout = layoutGroups(groups);
   const program = await logProbProgram(policy.weights, lora, { threads: 2 });
   const lossAt = async (adapter: Record<string, Float32Array>): Promise<number> => {
-    const { logProbs } = await program.run(layout.symbols, { ...layout.feeds, ...adapter });
+    const { logProbs } = await program.run(layout.symbols, {
+      ...layout.feeds,
+      ...adapter,
+      temperature: Float32Array.of(policy.temperature),
+    });
     return lossOf(logProbs!, objective);
   };
   assert.ok(Math.abs((await lossAt(policy.adapter)) - results['loss']![0]!) < 1e-5);

@@ -46,7 +46,7 @@ function promptsOf(name: string, keys: number[]): SamplePrompt[] {
 test('log-probs of sampling are those of reading, through every growth and shrinking of the batch', async () => {
   // More rollouts than a wave holds, different G, most ending early, some after many growths of the cache.
   const prompts = promptsOf('many', [...new Array<number>(40).fill(4), 1, 2, 1, 130]);
-  const options = { maxNewTokens: 80, temperature: 1, stopStrings: [] };
+  const options = { maxNewTokens: 80, temperature: 1, topK: null, topP: null, stopStrings: [] };
   const groups = await generate(sampling, prompts, options, quiet);
   assert.deepEqual(
     groups.map((group) => group.length),
@@ -75,7 +75,7 @@ test('log-probs of sampling are those of reading, through every growth and shrin
 
 test('a completion depends on its prompt and key, not on what else is asked for', async () => {
   const prompts = promptsOf('alone', [3, 3, 3, 3]);
-  const options = { maxNewTokens: 20, temperature: 0.8, stopStrings: [] };
+  const options = { maxNewTokens: 20, temperature: 0.8, topK: null, topP: null, stopStrings: [] };
   const together = await generate(sampling, prompts, options, quiet);
   assert.deepEqual(await generate(sampling, prompts, options, quiet), together);
   const alone = await generate(sampling, [prompts[2]!], options, quiet);
@@ -88,7 +88,7 @@ test('a completion depends on its prompt and key, not on what else is asked for'
 
 test('a stop string ends a completion with the token that completes it', async () => {
   const prompts = promptsOf('stop strings', [16]);
-  const options = { maxNewTokens: 60, temperature: 1, stopStrings: ['7 ', '1 1'] };
+  const options = { maxNewTokens: 60, temperature: 1, topK: null, topP: null, stopStrings: ['7 ', '1 1'] };
   const [group] = await generate(sampling, prompts, options, quiet);
   const stopped = group!.filter(({ finishReason }) => finishReason === 'stopString');
   assert.ok(stopped.length > 0);
@@ -107,7 +107,7 @@ test('frequencies of the first token follow the distribution at the temperature 
   const [group] = await generate(
     sampling,
     [{ tokenIds, keys }],
-    { maxNewTokens: 1, temperature, stopStrings: [] },
+    { maxNewTokens: 1, temperature, topK: null, topP: null, stopStrings: [] },
     quiet,
   );
   const continuations = Array.from({ length: tinyConfig.vocabulary }, (_, id) => [...tokenIds, id]);
@@ -134,7 +134,7 @@ test('frequencies of the first token follow the distribution at the temperature 
 
 test('progress goes up to the number of rollouts, and stopping it stops the sampling', async () => {
   const prompts = promptsOf('progress', [4, 4]);
-  const options = { maxNewTokens: 30, temperature: 1, stopStrings: [] };
+  const options = { maxNewTokens: 30, temperature: 1, topK: null, topP: null, stopStrings: [] };
   const seen: Progress[] = [];
   await generate(sampling, prompts, options, async (progress) => void seen.push(progress));
   assert.deepEqual(
@@ -162,9 +162,68 @@ test('a policy that gives NaN is a typed failure', async () => {
     generate(
       { ...sampling, adapter: damaged },
       promptsOf('damaged', [2]),
-      { maxNewTokens: 3, temperature: 1, stopStrings: [] },
+      { maxNewTokens: 3, temperature: 1, topK: null, topP: null, stopStrings: [] },
       quiet,
     ),
     (error) => error instanceof TypedFailure && error.type === 'NonFiniteLoss',
   );
+});
+
+/** The same policy with programs that give whole distributions. */
+async function cutting(): Promise<Sampling> {
+  const weights = arrangeWeights(tinyCheckpoint());
+  return {
+    ...sampling,
+    prefill: await prefillProgram(weights, lora, { threads: 1 }, 'distribution'),
+    decode: await decodeProgram(weights, lora, { threads: 1 }, 'distribution'),
+  };
+}
+
+test('temperature 0 takes the likeliest token, whatever the keys', async () => {
+  const greedy = await cutting();
+  const options = { maxNewTokens: 12, temperature: 0, topK: null, topP: null, stopStrings: [] };
+  const prompts = promptsOf('greedy', [3]);
+  const [group] = await generate(greedy, prompts, options, quiet);
+  const [first] = group!;
+  for (const completion of group!) assert.deepEqual(completion.tokenIds, first!.tokenIds);
+  assert.ok(first!.logProbs.every((logProb) => logProb === 0));
+  const text = [...prompts[0]!.tokenIds, ...first!.tokenIds];
+  const [read] = await logProbs(scoring, adapter, [text], tinyConfig.contextLength, quiet);
+  const start = prompts[0]!.tokenIds.length;
+  first!.policyLogProbs.forEach((logProb, i) => assert.ok(Math.abs(logProb - read![start + i]!) < 1e-4));
+  // No other token would have been likelier at any place.
+  for (let i = 0; i < first!.tokenIds.length; i++) {
+    const others = Array.from({ length: tinyConfig.vocabulary }, (_, id) => [
+      ...text.slice(0, start + i),
+      id,
+    ]);
+    const scores = await logProbs(scoring, adapter, others, tinyConfig.contextLength, quiet);
+    const best = Math.max(...scores.map((sequence) => sequence.at(-1)!));
+    assert.ok(first!.policyLogProbs[i]! > best - 1e-4);
+  }
+});
+
+test('top-k and top-p: sampled log-probs are of what is left, policy log-probs of the whole', async () => {
+  const [topK, topP, temperature] = [5, 0.9, 0.8];
+  const prompts = promptsOf('cut', [40]);
+  const options = { maxNewTokens: 1, temperature, topK, topP, stopStrings: [] };
+  const [group] = await generate(await cutting(), prompts, options, quiet);
+  const [{ tokenIds }] = prompts as [SamplePrompt];
+  const continuations = Array.from({ length: tinyConfig.vocabulary }, (_, id) => [...tokenIds, id]);
+  const read = await logProbs(scoring, adapter, continuations, tinyConfig.contextLength, quiet);
+  const tempered = read.map((sequence) => Math.exp(sequence.at(-1)! / temperature));
+  const total = tempered.reduce((a, b) => a + b);
+  const best = [...tempered.keys()].sort((a, b) => tempered[b]! - tempered[a]!).slice(0, topK);
+  const mass = best.reduce((sum, token) => sum + tempered[token]!, 0);
+  const kept: number[] = [];
+  for (let sum = 0; sum < topP * mass; sum += tempered[kept.at(-1)!]!) kept.push(best[kept.length]!);
+  const left = kept.reduce((sum, token) => sum + tempered[token]!, 0);
+  const drawn = new Set(group!.map((completion) => completion.tokenIds[0]!));
+  assert.ok(drawn.size > 1);
+  for (const completion of group!) {
+    const token = completion.tokenIds[0]!;
+    assert.ok(kept.includes(token));
+    assert.ok(Math.abs(completion.logProbs[0]! - Math.log(tempered[token]! / left)) < 1e-4);
+    assert.ok(Math.abs(completion.policyLogProbs[0]! - Math.log(tempered[token]! / total)) < 1e-4);
+  }
 });
