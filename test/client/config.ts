@@ -1,3 +1,4 @@
+import { plainTraining } from '../training.ts';
 import type { RunConfig } from '../../workflows/contract/config.ts';
 
 /** A small valid configuration that a test may bend. */
@@ -26,24 +27,7 @@ export function aConfig(): RunConfig {
       topP: null,
       promptsPerShard: 4,
     },
-    training: {
-      learningRate: 3e-4,
-      adamBetas: [0.9, 0.95],
-      adamEpsilon: 1e-8,
-      weightDecay: 0,
-      gradientClip: 1,
-      clipRatio: { low: 0.2, high: 0.2 },
-      importanceCap: null,
-      klCoefficient: 0,
-      reference: { interval: 1, alpha: 1 },
-      epochs: 1,
-      minibatches: 1,
-      overlong: 'train',
-      advantage: 'centered',
-      lossNormalisation: 'token',
-      lora: { rank: 4, alpha: 8, targets: ['q', 'v'] },
-      tokensPerMicroBatch: 2048,
-    },
+    training: { ...plainTraining, adamBetas: [0.9, 0.95], advantage: 'centered', tokensPerMicroBatch: 2048 },
     evaluation: { tasks: 4, depth: 2, samplesPerTask: 1, temperature: 1, topK: null, topP: null, every: 0 },
     threads: 2,
     graderTimeoutMs: 1000,

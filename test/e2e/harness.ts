@@ -6,6 +6,7 @@ import { connectStore } from '../../activities/artifacts/minioStore.ts';
 import type { RunConfig } from '../../workflows/contract/config.ts';
 import type { RunProgress } from '../../workflows/contract/progress.ts';
 import { taskQueues } from '../../workflows/contract/names.ts';
+import { plainTraining } from '../training.ts';
 import { testServices } from '../services.ts';
 
 const workerScript = fileURLToPath(new URL('./workerProcess.ts', import.meta.url));
@@ -41,27 +42,25 @@ export const smallConfig: RunConfig = {
     topP: null,
     promptsPerShard: 3,
   },
-  training: {
-    learningRate: 3e-4,
-    adamBetas: [0.9, 0.999],
-    adamEpsilon: 1e-8,
-    weightDecay: 0,
-    gradientClip: 1,
-    clipRatio: { low: 0.2, high: 0.2 },
-    importanceCap: null,
-    klCoefficient: 0.001,
-    reference: { interval: 1, alpha: 0.5 },
-    epochs: 1,
-    minibatches: 1,
-    overlong: 'train',
-    advantage: 'standard',
-    lossNormalisation: 'token',
-    lora: { rank: 4, alpha: 8, targets: ['q', 'v'] },
-    tokensPerMicroBatch: 512,
-  },
+  training: { ...plainTraining, klCoefficient: 0.001, reference: { interval: 1, alpha: 0.5 } },
   evaluation: { tasks: 4, depth: 1, samplesPerTask: 1, temperature: 1, topK: null, topP: null, every: 0 },
   threads: 2,
   graderTimeoutMs: 5000,
+};
+
+/** Two layers with random weights, which learn nothing but take no time; their context holds no quoted answer. */
+export const tinyConfig: RunConfig = {
+  ...smallConfig,
+  model: fileURLToPath(new URL('../fixtures/policy/tiny.gguf', import.meta.url)),
+  strategy: 'grpo',
+  curriculum: {
+    ...smallConfig.curriculum,
+    selectProbability: 0,
+    selfIteration: false,
+    divergeProbability: 0,
+  },
+  sampling: { ...smallConfig.sampling, promptsPerGeneration: 2, rolloutsPerPrompt: 2, maxNewTokens: 4 },
+  evaluation: { ...smallConfig.evaluation, tasks: 2, depth: 0 },
 };
 
 export async function connectHarness() {

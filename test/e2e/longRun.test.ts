@@ -2,10 +2,9 @@ import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { readChain } from '../../activities/artifacts/manifests.ts';
-import { connectHarness, end, smallConfig, startRun, startWorkerProcess } from './harness.ts';
+import { connectHarness, end, startRun, startWorkerProcess, tinyConfig } from './harness.ts';
 
 const harness = await connectHarness();
 let worker: ChildProcess;
@@ -21,25 +20,12 @@ after(async () => {
 
 const statusAttribute = defineSearchAttributeKey('ReiterateStatus', 'KEYWORD');
 
-/** A model of two layers with random weights: it learns nothing, but its generations take no time. */
-const tinyModel = fileURLToPath(new URL('../fixtures/policy/tiny.gguf', import.meta.url));
-
 test('a run longer than one workflow execution continues as new, with one unbroken chain', async () => {
   const generations = 23;
   const handle = await startRun(harness.client, `long-${process.pid}`, {
-    ...smallConfig,
-    model: tinyModel,
-    // Its context is too short for a prompt that quotes an answer.
-    strategy: 'grpo',
-    curriculum: {
-      ...smallConfig.curriculum,
-      selectProbability: 0,
-      selfIteration: false,
-      divergeProbability: 0,
-    },
+    ...tinyConfig,
     generations,
-    sampling: { ...smallConfig.sampling, promptsPerGeneration: 2, rolloutsPerPrompt: 2, maxNewTokens: 4 },
-    evaluation: { ...smallConfig.evaluation, tasks: 2, depth: 0, every: 10 },
+    evaluation: { ...tinyConfig.evaluation, every: 10 },
   });
   const { firstExecutionRunId } = handle;
   const outcome = await handle.result();

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { findHead, readChain } from '../../activities/artifacts/manifests.ts';
 import { takeUp } from '../../client/takeUp.ts';
 import { connectTemporal, type Temporal } from '../../client/temporal.ts';
 import type { RunProgress } from '../../workflows/contract/progress.ts';
-import { connectHarness, end, smallConfig, startRun, startWorkerProcess, until } from './harness.ts';
+import { connectHarness, end, startRun, startWorkerProcess, tinyConfig, until } from './harness.ts';
 
 const harness = await connectHarness();
 let worker: ChildProcess;
@@ -23,21 +22,7 @@ after(async () => {
   await harness.close();
 });
 
-/** Two layers with random weights, whose context is too short for a prompt that quotes an answer. */
-const config = {
-  ...smallConfig,
-  model: fileURLToPath(new URL('../fixtures/policy/tiny.gguf', import.meta.url)),
-  strategy: 'grpo',
-  curriculum: {
-    ...smallConfig.curriculum,
-    selectProbability: 0,
-    selfIteration: false,
-    divergeProbability: 0,
-  },
-  generations: 6,
-  sampling: { ...smallConfig.sampling, promptsPerGeneration: 2, rolloutsPerPrompt: 2, maxNewTokens: 4 },
-  evaluation: { ...smallConfig.evaluation, tasks: 2, depth: 0, every: 3 },
-};
+const config = { ...tinyConfig, generations: 6, evaluation: { ...tinyConfig.evaluation, every: 3 } };
 
 test('a run that was terminated goes on from its newest generation, to the same hashes', async () => {
   const undisturbed = await (await startRun(harness.client, `whole-${process.pid}`, config)).result();

@@ -14,6 +14,7 @@ import { decodeAdapter } from '../../../activities/policy/weights/adapter.ts';
 import { keyOf, keyToHex } from '../../../activities/random.ts';
 import type { TrainingConfig } from '../../../workflows/contract/config.ts';
 import { TypedFailure } from '../../../workflows/contract/failures.ts';
+import { plainTraining } from '../../training.ts';
 import { modelPath } from '../model.ts';
 
 /** Sampling and learning of the real model, through the engine process. */
@@ -24,22 +25,10 @@ after(() => engine.close());
 const tokenizer = await openTokenizer(path);
 
 const training: TrainingConfig = {
+  ...plainTraining,
   learningRate: 1e-3,
-  adamBetas: [0.9, 0.999],
-  adamEpsilon: 1e-8,
-  weightDecay: 0,
-  gradientClip: 1,
-  clipRatio: { low: 0.2, high: 0.2 },
-  importanceCap: null,
   klCoefficient: 0.001,
-  reference: { interval: 100, alpha: 1 },
-  epochs: 1,
-  minibatches: 1,
-  overlong: 'train',
-  advantage: 'standard',
-  lossNormalisation: 'token',
   lora: { rank: 8, alpha: 16, targets: ['q', 'k', 'v', 'o', 'gate', 'up', 'down'] },
-  tokensPerMicroBatch: 512,
 };
 const maxNewTokens = 16;
 const prompts = ['3 + 4', '12 - 5'].map((sum, index): SamplePrompt => {

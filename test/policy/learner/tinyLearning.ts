@@ -11,6 +11,7 @@ import {
 import type { TrainGroup } from '../../../activities/policy/policy.ts';
 import { stream } from '../../../activities/random.ts';
 import type { TrainingConfig } from '../../../workflows/contract/config.ts';
+import { plainTraining } from '../../training.ts';
 import { randomAdapter, tinyCheckpoint, tinyConfig } from '../tinyCheckpoint.ts';
 
 /** A tiny policy with what an update needs of it. */
@@ -18,24 +19,7 @@ import { randomAdapter, tinyCheckpoint, tinyConfig } from '../tinyCheckpoint.ts'
 export const lora: TrainingConfig['lora'] = { rank: 3, alpha: 6, targets: ['q', 'v', 'down'] };
 export const adapter: ReadonlyMap<string, Float32Array> = adapterNamed();
 
-const training: TrainingConfig = {
-  learningRate: 1e-3,
-  adamBetas: [0.9, 0.999],
-  adamEpsilon: 1e-8,
-  weightDecay: 0,
-  gradientClip: 1,
-  clipRatio: { low: 0.2, high: 0.2 },
-  importanceCap: null,
-  klCoefficient: 0,
-  reference: { interval: 100, alpha: 1 },
-  epochs: 1,
-  minibatches: 1,
-  overlong: 'train',
-  advantage: 'standard',
-  lossNormalisation: 'token',
-  lora,
-  tokensPerMicroBatch: 4096,
-};
+const training: TrainingConfig = { ...plainTraining, learningRate: 1e-3, lora, tokensPerMicroBatch: 4096 };
 
 /** Another adapter for each name. */
 export function adapterNamed(name?: string): Map<string, Float32Array> {

@@ -44,7 +44,7 @@ function promptsOf(name: string, keys: number[]): SamplePrompt[] {
 }
 
 test('log-probs of sampling are those of reading, through every growth and shrinking of the batch', async () => {
-  // More rollouts than a wave holds, different G, most ending early, some after many growths of the cache.
+  // More rollouts than a batch holds, different G, most ending early, some after many growths of the cache.
   const prompts = promptsOf('many', [...new Array<number>(40).fill(4), 1, 2, 1, 130]);
   const options = { maxNewTokens: 80, temperature: 1, topK: null, topP: null, stopStrings: [] };
   const groups = await generate(sampling, prompts, options, quiet);
