@@ -8,6 +8,8 @@ export interface Contender {
   name: string;
   /** One measurement, in the comparison's unit. */
   measure(): Promise<number>;
+  /** Frees what it holds, when it is not measured any more. */
+  close?(): Promise<void>;
 }
 
 /** Medians over the rounds. */
@@ -43,12 +45,19 @@ export async function compare(
 ): Promise<Result> {
   const contenders = [ours, ...peers];
   const measured = contenders.map((): number[] => []);
-  for (let round = 0; round <= rounds; round++)
-    for (const [i, contender] of contenders.entries()) {
-      const value = await contender.measure();
-      report(`${name}: ${contender.name} ${value.toPrecision(4)} ${unit}${round === 0 ? ' (warm-up)' : ''}`);
-      if (round > 0) measured[i]!.push(value);
-    }
+  try {
+    for (let round = 0; round <= rounds; round++)
+      for (const [i, contender] of contenders.entries()) {
+        const value = await contender.measure();
+        report(
+          `${name}: ${contender.name} ${value.toPrecision(4)} ${unit}${round === 0 ? ' (warm-up)' : ''}`,
+        );
+        if (round > 0) measured[i]!.push(value);
+      }
+  } finally {
+    // A peer may need all the memory there is.
+    for (const contender of contenders) await contender.close?.();
+  }
   const [own = [], ...others] = measured;
   return {
     name,

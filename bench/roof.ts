@@ -45,8 +45,12 @@ export async function trainingRoof(bench: Bench, rows: number, scored: number): 
   return contender(await products.compile(bench.threads), rows);
 }
 
-function contender(run: () => Promise<unknown>, tokens: number): Contender {
-  return { name: roofName, measure: async () => tokens / (await seconds(run)) };
+function contender(program: Program, tokens: number): Contender {
+  return {
+    name: roofName,
+    measure: async () => tokens / (await seconds(() => program.run({}, {}))),
+    close: () => program.release(),
+  };
 }
 
 async function weightsOf({ modelPath }: Bench): Promise<ModelWeights> {
@@ -97,9 +101,8 @@ class Products {
     this.#keep(name, gemm(this.#array(...a), this.#array(...b), { ...options, scale }));
   }
 
-  async compile(threads: number): Promise<() => Promise<unknown>> {
-    const program = await Program.create(this.#graph, { threads }, this.#fed);
-    return () => program.run({}, {});
+  compile(threads: number): Promise<Program> {
+    return Program.create(this.#graph, { threads }, this.#fed);
   }
 
   /** One row of a product is enough to need all of it, and costs nothing to hand out. */
