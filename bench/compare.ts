@@ -45,10 +45,19 @@ export async function compare(
 ): Promise<Result> {
   const contenders = [ours, ...peers];
   const measured = contenders.map((): number[] => []);
+  const lost = new Set<Contender>();
   try {
     for (let round = 0; round <= rounds; round++)
       for (const [i, contender] of contenders.entries()) {
-        const value = await contender.measure();
+        if (lost.has(contender)) continue;
+        const value = await contender.measure().catch((error: unknown) => {
+          if (contender === ours) throw error;
+          // A peer that runs out of memory is no reason to lose what the others measure.
+          lost.add(contender);
+          report(`${name}: ${contender.name} is left out: ${String(error)}`);
+          return NaN;
+        });
+        if (lost.has(contender)) continue;
         report(
           `${name}: ${contender.name} ${value.toPrecision(4)} ${unit}${round === 0 ? ' (warm-up)' : ''}`,
         );
@@ -63,6 +72,8 @@ export async function compare(
     name,
     unit,
     ours: median(own),
-    peers: Object.fromEntries(peers.map((peer, i) => [peer.name, median(others[i]!)])),
+    peers: Object.fromEntries(
+      peers.flatMap((peer, i) => (lost.has(peer) ? [] : [[peer.name, median(others[i]!)]])),
+    ),
   };
 }
