@@ -33,6 +33,7 @@ export const training: TrainingConfig = {
   lossNormalisation: 'token',
   lora,
   tokensPerMicroBatch: 1024,
+  memoryBudgetMiB: 4096,
 };
 
 /** What every benchmark works with. */

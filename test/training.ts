@@ -18,4 +18,5 @@ export const plainTraining: TrainingConfig = {
   lossNormalisation: 'token',
   lora: { rank: 4, alpha: 8, targets: ['q', 'v'] },
   tokensPerMicroBatch: 512,
+  memoryBudgetMiB: 4096,
 };

@@ -58,6 +58,13 @@ export const assumptions: readonly Assumption[] = [
     why: 'what is cut off would be sampled by another policy than the one that is trained',
   },
   {
+    path: 'sampling.precision',
+    decision: 5,
+    what: 'numbers in which training rollouts are sampled',
+    chosen: "'float32': the policy that is trained",
+    why: "'w8a8' samples from a rounded policy, faster; importance weights then make up for the difference",
+  },
+  {
     path: 'evaluation.temperature',
     decision: 28,
     what: 'temperature of evaluation',

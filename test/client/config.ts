@@ -26,9 +26,11 @@ export function aConfig(): RunConfig {
       topK: null,
       topP: null,
       promptsPerShard: 4,
+      precision: 'float32',
     },
     training: { ...plainTraining, adamBetas: [0.9, 0.95], advantage: 'centered', tokensPerMicroBatch: 2048 },
     evaluation: { tasks: 4, depth: 2, samplesPerTask: 1, temperature: 1, topK: null, topP: null, every: 0 },
+    device: 'cpu',
     threads: 2,
     graderTimeoutMs: 1000,
   };

@@ -41,9 +41,11 @@ export const smallConfig: RunConfig = {
     topK: null,
     topP: null,
     promptsPerShard: 3,
+    precision: 'float32',
   },
   training: { ...plainTraining, klCoefficient: 0.001, reference: { interval: 1, alpha: 0.5 } },
   evaluation: { tasks: 4, depth: 1, samplesPerTask: 1, temperature: 1, topK: null, topP: null, every: 0 },
+  device: 'cpu',
   threads: 2,
   graderTimeoutMs: 5000,
 };

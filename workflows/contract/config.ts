@@ -60,6 +60,11 @@ export const SamplingConfig = z.strictObject({
   ...cut,
   /** Prompts played by one `iterate` activity. */
   promptsPerShard: count,
+  /**
+   * In what numbers training's answers are sampled: `float32` as the policy is trained, or `w8a8`, with weights and
+   * activations rounded to 8 bits for speed, which needs `training.importanceCap`. Evaluation is always `float32`.
+   */
+  precision: z.enum(['float32', 'w8a8']),
 });
 export type SamplingConfig = z.infer<typeof SamplingConfig>;
 
@@ -96,6 +101,8 @@ export const TrainingConfig = z.strictObject({
   }),
   /** Most tokens (prompt once + completions, with padding) in one forward and backward pass. */
   tokensPerMicroBatch: count,
+  /** Most MiB of activations a pass keeps for its backward half; above, layers are computed again (checkpointing). */
+  memoryBudgetMiB: count,
 });
 export type TrainingConfig = z.infer<typeof TrainingConfig>;
 
@@ -133,6 +140,8 @@ export const RunConfig = z
     sampling: SamplingConfig,
     training: TrainingConfig,
     evaluation: EvaluationConfig,
+    /** What the engine computes on; part of the configuration because it decides the bits. */
+    device: z.enum(['cpu', 'webgpu', 'cuda']),
     /** Threads of the engine; part of the configuration because it decides the bits. */
     threads: count.max(256),
     /** Most milliseconds for grading one answer. */
