@@ -1,20 +1,24 @@
 import { createHash } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { TypedFailure } from '../../../workflows/contract/failures.ts';
 import type { Progress } from '../policy.ts';
 import { ByteCache } from './byteCache.ts';
+import { toFiles } from './byteFiles.ts';
 import { openEngine, type Engine } from './engine.ts';
 import { Aborted, type FromChild, type OperationCall, type ToChild } from './protocol.ts';
 
 /**
- * The engine process: `child.ts MODEL THREADS`, forked by `process.ts`. It does what messages ask, one call at a
- * time, and ends when its parent does.
+ * The engine process: `child.ts MODEL THREADS FOLDER`, forked by `process.ts`, to which it hands large results over in
+ * files of FOLDER. It does what messages ask, one call at a time, and ends when its parent does.
  */
 
-const [modelPath = '', threads = '1'] = process.argv.slice(2);
+const [modelPath = '', threads = '1', folder = ''] = process.argv.slice(2);
 const blobCacheBytes = 512 * 1024 * 1024;
 const progressIntervalMs = 100;
 
 const blobs = new ByteCache(blobCacheBytes);
+/** What a call made and the next call is likely to start from. */
+const made: Uint8Array[] = [];
 let engine: Engine | null = null;
 let aborted = false;
 let awaitedBlob: { resolve: (bytes: Uint8Array) => void; reject: (error: Error) => void } | null = null;
@@ -23,11 +27,14 @@ let lastProgress = { phase: '', at: 0 };
 // Ctrl-C and service managers signal the whole process group: the parent decides when the engine ends.
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);
-process.on('disconnect', () => process.exit(0));
+process.on('disconnect', () => {
+  rmSync(folder, { recursive: true, force: true });
+  process.exit(0);
+});
 process.on('message', (message: ToChild) => {
   switch (message.kind) {
     case 'call':
-      void answer(message.call).then(collectGarbage);
+      void answer(message.call).then(tidy);
       return;
     case 'abort':
       aborted = true;
@@ -43,7 +50,8 @@ async function answer(call: OperationCall): Promise<void> {
   aborted = false;
   try {
     engine ??= await openEngine(modelPath, Number(threads), betweenSteps);
-    send({ kind: 'result', output: await engine.perform(call, { blob, keep, betweenSteps }) });
+    const output = await engine.perform(call, { blob, keep: (bytes) => made.push(bytes), betweenSteps });
+    send({ kind: 'result', output: await toFiles(output, folder) });
   } catch (error) {
     if (error instanceof Aborted) send({ kind: 'aborted' });
     else if (error instanceof TypedFailure)
@@ -58,10 +66,11 @@ async function answer(call: OperationCall): Promise<void> {
 }
 
 /**
- * Caches, gradients and outputs lie outside the heap that V8 watches: without this it would leave gigabytes of them
- * standing while the next call allocates its own.
+ * While the parent is busy with the result: remembers what was made, and collects garbage. Caches, gradients and outputs
+ * lie outside the heap that V8 watches: it would leave gigabytes of them standing while the next call allocates its own.
  */
-function collectGarbage(): void {
+function tidy(): void {
+  for (const bytes of made.splice(0)) blobs.set(hashOf(bytes), bytes);
   globalThis.gc?.();
 }
 
@@ -92,11 +101,6 @@ async function blob(sha256: string): Promise<Uint8Array> {
     );
   blobs.set(sha256, bytes);
   return bytes;
-}
-
-/** Remembers what a call made, because the next call is likely to start from it. */
-function keep(bytes: Uint8Array): void {
-  blobs.set(hashOf(bytes), bytes);
 }
 
 function hashOf(bytes: Uint8Array): string {

@@ -1,9 +1,14 @@
 import { fork, type ChildProcess } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import module, { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { TypedFailure } from '../../../workflows/contract/failures.ts';
 import type { Blob, Call, Progress } from '../policy.ts';
+import { fromFiles } from './byteFiles.ts';
 import { loadingPhase, type FromChild, type OperationCall, type ToChild } from './protocol.ts';
 
 export interface EngineProcessOptions {
@@ -43,6 +48,8 @@ export class EngineProcess {
   readonly #lastLines: string[] = [];
   #pending: Pending | null = null;
   #killedFor: TypedFailure | null = null;
+  /** Where the child leaves large results. */
+  readonly #folder = mkdtempSync(join(tmpdir(), 'reiterate-engine-'));
 
   constructor(options: EngineProcessOptions) {
     this.#options = options;
@@ -52,8 +59,10 @@ export class EngineProcess {
     const loader = 'register' in module ? '--import' : '--loader';
     this.#child = fork(
       fileURLToPath(new URL('./child.ts', import.meta.url)),
-      [options.modelPath, String(options.threads)],
+      [options.modelPath, String(options.threads), this.#folder],
       {
+        // glibc then asks for huge pages: weights are read from end to end, and looking up 4 KiB pages costs time.
+        env: { GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1', ...process.env },
         execArgv: ['--expose-gc', loader, tsx],
         serialization: 'advanced',
         stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -67,7 +76,7 @@ export class EngineProcess {
       const end = (cause: string) => {
         this.alive = false;
         this.#settle()?.reject(this.#killedFor ?? this.#crash(cause));
-        resolve();
+        void rm(this.#folder, { recursive: true, force: true }).finally(resolve);
       };
       this.#child.on('error', (error) => {
         if (this.#child.pid === undefined) end(`could not be started: ${error.message}`);
@@ -122,7 +131,7 @@ export class EngineProcess {
         void this.#supply(pending, message.sha256);
         return;
       case 'result':
-        this.#settle()?.resolve(message.output);
+        void this.#deliver(message.output);
         return;
       case 'aborted':
         this.#settle()?.reject(pending.abortReason);
@@ -132,6 +141,15 @@ export class EngineProcess {
           message.type ? new TypedFailure(message.type, message.message) : new Error(message.message),
         );
         return;
+    }
+  }
+
+  async #deliver(output: unknown): Promise<void> {
+    const pending = this.#settle();
+    try {
+      pending?.resolve(await fromFiles(output));
+    } catch (error) {
+      pending?.reject(error);
     }
   }
 

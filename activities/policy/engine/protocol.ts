@@ -44,7 +44,8 @@ export type ToChild =
 export type FromChild =
   | { kind: 'progress'; progress: Progress }
   | { kind: 'wants'; sha256: string }
-  | { kind: 'result'; output: Operations[Operation]['output'] }
+  /** `output`: that of the operation, after `toFiles`. */
+  | { kind: 'result'; output: unknown }
   | { kind: 'aborted' }
   /** `type` is null for an error outside the closed list: a bug, or ONNX Runtime refusing something. */
   | { kind: 'failed'; type: FailureType | null; message: string };

@@ -17,6 +17,11 @@ export interface AdamWState {
   second: Arrays;
 }
 
+/** The same numbers in arrays of their own. */
+export function copyOf(arrays: Arrays): Map<string, Float32Array> {
+  return new Map([...arrays].map(([name, array]) => [name, array.slice()]));
+}
+
 export function freshAdamW(parameters: Arrays): AdamWState {
   const zeros = () => new Map([...parameters].map(([name, { length }]) => [name, new Float32Array(length)]));
   return { step: 0, first: zeros(), second: zeros() };
@@ -30,8 +35,9 @@ export function globalNorm(arrays: Arrays): number {
 }
 
 /**
- * One step. Gradients are multiplied by `gradientScale` (clipping). Numbers are stored in single and computed in
- * double precision, in PyTorch's order of operations. Nothing given is changed.
+ * One step, in place. Gradients are multiplied by `gradientScale` (clipping). Numbers are stored in single and
+ * computed in double precision, in PyTorch's order of operations, one pass over each array: as a graph of elementwise
+ * operators the same step reads and writes its arrays a dozen times, and takes longer.
  */
 export function adamWStep(
   parameters: Arrays,
@@ -39,32 +45,22 @@ export function adamWStep(
   gradientScale: number,
   state: AdamWState,
   { learningRate, betas: [beta1, beta2], epsilon, weightDecay }: AdamW,
-): { parameters: Map<string, Float32Array>; state: AdamWState } {
-  const step = state.step + 1;
+): void {
+  const step = ++state.step;
   const stepSize = learningRate / (1 - beta1 ** step);
   const rootCorrection2 = Math.sqrt(1 - beta2 ** step);
   const decay = 1 - learningRate * weightDecay;
-  const next = {
-    parameters: new Map<string, Float32Array>(),
-    first: new Map<string, Float32Array>(),
-    second: new Map<string, Float32Array>(),
-  };
   for (const [name, parameter] of parameters) {
     const gradient = of(gradients, name);
-    const first = Float32Array.from(of(state.first, name));
-    const second = Float32Array.from(of(state.second, name));
-    const moved = Float32Array.from(parameter);
-    for (let i = 0; i < moved.length; i++) {
+    const first = of(state.first, name);
+    const second = of(state.second, name);
+    for (let i = 0; i < parameter.length; i++) {
       const slope = gradient[i]! * gradientScale;
       const m = (first[i] = beta1 * first[i]! + (1 - beta1) * slope);
       const v = (second[i] = beta2 * second[i]! + (1 - beta2) * slope * slope);
-      moved[i] = moved[i]! * decay - (stepSize * m) / (Math.sqrt(v) / rootCorrection2 + epsilon);
+      parameter[i] = parameter[i]! * decay - (stepSize * m) / (Math.sqrt(v) / rootCorrection2 + epsilon);
     }
-    next.parameters.set(name, moved);
-    next.first.set(name, first);
-    next.second.set(name, second);
   }
-  return { parameters: next.parameters, state: { step, first: next.first, second: next.second } };
 }
 
 function of(arrays: Arrays, name: string): Float32Array {

@@ -3,7 +3,7 @@ import { TypedFailure } from '../../../workflows/contract/failures.ts';
 import type { BetweenSteps } from '../engine/protocol.ts';
 import type { Program } from '../graph/program.ts';
 import type { TrainGroup, UpdateMetrics } from '../policy.ts';
-import { adamWStep, globalNorm, type AdamWState, type Arrays } from './adamw.ts';
+import { adamWStep, copyOf, globalNorm, type AdamWState, type Arrays } from './adamw.ts';
 import { packMicroBatches } from './batches.ts';
 import { Sums } from './metrics.ts';
 import { dealMinibatches } from './minibatches.ts';
@@ -106,11 +106,11 @@ export async function update(
   const sums = new Sums();
   const total = training.epochs * minibatches.flat().length;
   let done = 0;
-  let parameters = new Map(adapter);
-  let state = optimizer;
+  const parameters = copyOf(adapter);
+  const state = { step: optimizer.step, first: copyOf(optimizer.first), second: copyOf(optimizer.second) };
+  const adapterFeeds = Object.fromEntries(parameters);
   for (let epoch = 0; epoch < training.epochs; epoch++)
     for (const batches of minibatches) {
-      const adapterFeeds = Object.fromEntries(parameters);
       const gradients = new Map<string, Float32Array>();
       for (const [index, batch] of batches.entries()) {
         await betweenSteps({ phase: 'update', done, total, tokens });
@@ -134,18 +134,16 @@ export async function update(
         tokens += batch.tokens;
         done++;
       }
-      for (const [name, gradient] of gradients)
-        if (!Number.isFinite(globalNorm(new Map([[name, gradient]]))))
-          throw notFinite(`the gradient of ${name}`, state.step + 1);
       const norm = globalNorm(gradients);
+      if (!Number.isFinite(norm))
+        throw notFinite(`the gradient of ${firstNotFinite(gradients)}`, state.step + 1);
       const { gradientClip, learningRate, adamBetas, adamEpsilon, weightDecay } = training;
-      ({ parameters, state } = adamWStep(
-        parameters,
-        gradients,
-        norm > gradientClip ? gradientClip / norm : 1,
-        state,
-        { learningRate, betas: adamBetas, epsilon: adamEpsilon, weightDecay },
-      ));
+      adamWStep(parameters, gradients, norm > gradientClip ? gradientClip / norm : 1, state, {
+        learningRate,
+        betas: adamBetas,
+        epsilon: adamEpsilon,
+        weightDecay,
+      });
       sums.gradientNorm += norm;
     }
   await betweenSteps({ phase: 'update', done, total, tokens });
@@ -161,6 +159,11 @@ function accumulate(gradients: Map<string, Float32Array>, name: string, gradient
   const sum = gradients.get(name);
   if (!sum) gradients.set(name, gradient);
   else for (let i = 0; i < sum.length; i++) sum[i]! += gradient[i]!;
+}
+
+function firstNotFinite(arrays: Arrays): string {
+  for (const [name, array] of arrays) if (!Number.isFinite(globalNorm(new Map([[name, array]])))) return name;
+  return 'all tensors together';
 }
 
 function notFinite(what: string, step: number, microBatch?: number): TypedFailure {

@@ -7,8 +7,8 @@ import type { ModelConfig } from '../weights/types.ts';
 /** How the model gets at its tensors in a graph: packed or fed weights, with or without an adapter. */
 export interface Parameters {
   weight(name: string): Value;
-  /** A linear of a layer applied to x [T, in], its bias and its adapter included. */
-  linear(layer: number, target: Target, x: Value): Value;
+  /** Linears of a layer that all take x [T, in], their biases and adapters included. */
+  linears(layer: number, targets: readonly Target[], x: Value): readonly Value[];
 }
 
 /**
@@ -34,14 +34,16 @@ export function decoder(
 
   let x = gatherRows(weight(tensorNames.embedding), tokenIds);
   for (let layer = 0; layer < config.layers; layer++) {
-    const linear = (target: Target, input: Value) => parameters.linear(layer, target, input);
+    const linears = (targets: readonly Target[], input: Value) => parameters.linears(layer, targets, input);
+    const linear = (target: Target, input: Value) => linears([target], input)[0]!;
 
     const a = norm(x, `model.layers.${layer}.input_layernorm.weight`);
-    const [q, k] = [rotary(linear('q', a), positions, tables), rotary(linear('k', a), positions, tables)];
-    x = add(x, linear('o', attend(layer, q, k, linear('v', a))));
+    const [q, k, v] = linears(['q', 'k', 'v'], a) as [Value, Value, Value];
+    x = add(x, linear('o', attend(layer, rotary(q, positions, tables), rotary(k, positions, tables), v)));
 
     const m = norm(x, `model.layers.${layer}.post_attention_layernorm.weight`);
-    x = add(x, linear('down', swiglu(linear('gate', m), linear('up', m))));
+    const [gate, up] = linears(['gate', 'up'], m) as [Value, Value];
+    x = add(x, linear('down', swiglu(gate, up)));
   }
   return x;
 }

@@ -1,6 +1,6 @@
 import { Graph, type Value } from '../graph/graph.ts';
 import type { Dim } from '../graph/dims.ts';
-import { linear, loraLinear } from '../graph/ops/index.ts';
+import { linear, loraLinears, type LoraLinear } from '../graph/ops/index.ts';
 import { Program, type ProgramOptions } from '../graph/program.ts';
 import { adapterShapes, loraName, modules, type LoraShape } from '../weights/adapter.ts';
 import { tensorShapes } from '../weights/tensors.ts';
@@ -86,14 +86,21 @@ export function draft(
   const { biases } = familyOf(config);
   const parameters: Parameters = {
     weight,
-    linear: (layer, target, x) => {
-      const [a, b] = [adapter.get(loraName(layer, target, 'A')), adapter.get(loraName(layer, target, 'B'))];
-      const module = `model.layers.${layer}.${modules[target]}`;
-      const base = weight(`${module}.weight`);
-      const bias = biases.includes(target) ? weight(`${module}.bias`) : null;
-      return lora && a && b
-        ? loraLinear(x, base, { a, b, scale: lora.alpha / lora.rank }, bias)
-        : linear(x, base, bias);
+    linears: (layer, targets, x) => {
+      const frozen = targets.map((target) => {
+        const module = `model.layers.${layer}.${modules[target]}`;
+        const bias = biases.includes(target) ? weight(`${module}.bias`) : null;
+        return { weight: weight(`${module}.weight`), bias };
+      });
+      const adapted = targets.map((target, i): LoraLinear | null => {
+        const [a, b] = [adapter.get(loraName(layer, target, 'A')), adapter.get(loraName(layer, target, 'B'))];
+        return lora && a && b ? { ...frozen[i]!, a, b, scale: lora.alpha / lora.rank } : null;
+      });
+      const together = adapted.filter((each) => each !== null);
+      const outputs = together.length > 0 ? [...loraLinears(x, together)] : [];
+      return targets.map((_, i) =>
+        adapted[i] ? outputs.shift()! : linear(x, frozen[i]!.weight, frozen[i]!.bias),
+      );
     },
   };
   return {

@@ -87,17 +87,25 @@ const cases: Record<string, GradientCase> = {
     tracked: { x: [N, 4], w: [5, 4], bias: [5] },
     apply: ({ x, w, bias }) => ops.linear(x!, w!, bias!),
   },
-  loraLinear: {
+  'loraLinears, two of one input, one with a bias': {
     symbols: { N: 3 },
-    tracked: { x: [N, 4], a: [2, 4], b: [5, 2] },
-    fixed: { w: [5, 4] },
-    apply: ({ x, w, a, b }) => ops.loraLinear(x!, w!, { a: a!, b: b!, scale: 1.5 }),
+    tracked: { x: [N, 4], a: [2, 4], b: [5, 2], a2: [3, 4], b2: [6, 3] },
+    fixed: { w: [5, 4], w2: [6, 4], bias: [6] },
+    apply: ({ x, w, a, b, w2, a2, b2, bias }) =>
+      ops.loraLinears(x!, [
+        { weight: w!, bias: null, a: a!, b: b!, scale: 1.5 },
+        { weight: w2!, bias: bias!, a: a2!, b: b2!, scale: 0.5 },
+      ]),
   },
-  'loraLinear with bias': {
+  'loraLinears, one left unused': {
     symbols: { N: 3 },
     tracked: { x: [N, 4], a: [2, 4], b: [5, 2] },
-    fixed: { w: [5, 4], bias: [5] },
-    apply: ({ x, w, a, b, bias }) => ops.loraLinear(x!, w!, { a: a!, b: b!, scale: 1.5 }, bias!),
+    fixed: { w: [5, 4], a2: [3, 4], b2: [6, 3], w2: [6, 4] },
+    apply: ({ x, w, a, b, w2, a2, b2 }) =>
+      ops.loraLinears(x!, [
+        { weight: w2!, bias: null, a: a2!, b: b2!, scale: 0.5 },
+        { weight: w!, bias: null, a: a!, b: b!, scale: 1.5 },
+      ])[1]!,
   },
   rmsNorm: {
     symbols: { N: 3 },

@@ -9,8 +9,8 @@ const close = (actual: Iterable<number>, expected: number[], tolerance = 1e-6) =
   );
 
 test('three steps equal torch.optim.AdamW in double precision', () => {
-  let parameters = new Map<string, Float32Array>([['p', Float32Array.of(0.5, -1.25, 2)]]);
-  let state = freshAdamW(parameters);
+  const parameters = new Map([['p', Float32Array.of(0.5, -1.25, 2)]]);
+  const state = freshAdamW(parameters);
   const gradients = [
     [0.1, -0.2, 0.3],
     [1, 0, -2],
@@ -22,13 +22,7 @@ test('three steps equal torch.optim.AdamW in double precision', () => {
     [0.2860455664081429, -1.0830669697343032, 1.9582493207027325],
   ];
   gradients.forEach((gradient, i) => {
-    ({ parameters, state } = adamWStep(
-      parameters,
-      new Map([['p', Float32Array.from(gradient)]]),
-      1,
-      state,
-      settings,
-    ));
+    adamWStep(parameters, new Map([['p', Float32Array.from(gradient)]]), 1, state, settings);
     close(parameters.get('p')!, expected[i]!);
   });
   assert.equal(state.step, 3);
@@ -36,16 +30,16 @@ test('three steps equal torch.optim.AdamW in double precision', () => {
   close(state.second.get('p')!, [0.01249801, 0.00101704, 0.04610709]);
 });
 
-test('the gradient scale multiplies gradients, and nothing given is changed', () => {
-  const parameters = new Map([['p', Float32Array.of(1, 2)]]);
-  const state = freshAdamW(parameters);
-  const gradients = new Map([['p', Float32Array.of(4, -8)]]);
-  const scaled = adamWStep(parameters, gradients, 0.25, state, settings);
-  const plain = adamWStep(parameters, new Map([['p', Float32Array.of(1, -2)]]), 1, state, settings);
-  assert.deepEqual(scaled, plain);
-  assert.deepEqual([...parameters.get('p')!], [1, 2]);
-  assert.deepEqual([...state.first.get('p')!], [0, 0]);
-  assert.equal(state.step, 0);
+test('the gradient scale multiplies gradients', () => {
+  const after = (gradient: number[], scale: number) => {
+    const parameters = new Map([['p', Float32Array.of(1, 2)]]);
+    const state = freshAdamW(parameters);
+    const gradients = new Map([['p', Float32Array.from(gradient)]]);
+    adamWStep(parameters, gradients, scale, state, settings);
+    assert.deepEqual([...gradients.get('p')!], gradient);
+    return { parameters, state };
+  };
+  assert.deepEqual(after([4, -8], 0.25), after([1, -2], 1));
 });
 
 test('the norm is over all arrays', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
-import { adamWStep, globalNorm, type AdamWState } from '../../../activities/policy/learner/adamw.ts';
+import { adamWStep, copyOf, globalNorm } from '../../../activities/policy/learner/adamw.ts';
 import { update, type Learning, type UpdateInput } from '../../../activities/policy/learner/update.ts';
 import { layoutGroups } from '../../../activities/policy/model/layout.ts';
 import type { TrainGroup } from '../../../activities/policy/policy.ts';
@@ -62,7 +62,8 @@ async function straightLine(
     );
     batches.push({ layout, completions, sampled, weights, old, referenced: await under(reference) });
   }
-  let [parameters, state]: [typeof adapter, AdamWState] = [adapter, optimizer];
+  const parameters = copyOf(adapter);
+  const state = { ...optimizer, first: copyOf(optimizer.first), second: copyOf(optimizer.second) };
   for (let epoch = 0; epoch < training.epochs; epoch++)
     for (const { layout, completions, weights, old, referenced } of batches) {
       const outputs = await programs.training.run(layout.symbols, {
@@ -87,13 +88,8 @@ async function straightLine(
       });
       const gradients = new Map([...parameters.keys()].map((name) => [name, outputs[`gradient.${name}`]!]));
       const norm = globalNorm(gradients);
-      ({ parameters, state } = adamWStep(
-        parameters,
-        gradients,
-        norm > gradientClip ? gradientClip / norm : 1,
-        state,
-        { learningRate, betas, epsilon, weightDecay },
-      ));
+      const scale = norm > gradientClip ? gradientClip / norm : 1;
+      adamWStep(parameters, gradients, scale, state, { learningRate, betas, epsilon, weightDecay });
     }
   return { state, weights: batches.flatMap((batch) => batch.weights) };
 }

@@ -52,9 +52,9 @@ export const attention = operation('attention', (queries: Value, segments: reado
     return segment.mask ? emit('Add', [score, segment.mask], perQuery(size)) : score;
   });
   const sizes = segments.map(sizeOf);
-  const joined = scores.length === 1 ? scores[0]! : concat(scores, 5);
+  const joined = concat(scores, 5);
   const softmax = emit('Softmax', [joined], joined.shape, { axis: -1 });
-  const parts = scores.length === 1 ? [softmax] : split(softmax, sizes, 5);
+  const parts = split(softmax, sizes, 5);
   const probabilities = segments.map((segment, i) => reshape(parts[i]!, rowsFor(segment, sizes[i]!)));
   const outputs = segments.map((segment, i) =>
     reshape(matmul(probabilities[i]!, segment.values), queries.shape),

@@ -1,8 +1,8 @@
 import type { Shape } from '../dims.ts';
 import { emit, expectShape, type Value } from '../graph.ts';
-import { operation } from '../operation.ts';
+import { multiOperation, operation } from '../operation.ts';
 import { sum } from './reduce.ts';
-import { reshape } from './shape.ts';
+import { concat, expand, reshape, split } from './shape.ts';
 
 interface GemmOptions {
   transposeA?: boolean;
@@ -48,27 +48,49 @@ export interface LoraPair {
   scale: number;
 }
 
-/** x Wᵀ + bias + scale · (x Aᵀ) Bᵀ: a frozen linear and its adapter, never merged. */
-export const loraLinear = operation(
-  'loraLinear',
-  (x: Value, weight: Value, { a, b, scale }: LoraPair, bias: Value | null = null) => {
+/** A frozen linear and its adapter, never merged. */
+export interface LoraLinear extends LoraPair {
+  weight: Value;
+  bias: Value | null;
+}
+
+/**
+ * x Wᵀ + bias + scale · (x Aᵀ) Bᵀ for each of several linears that take the same rows x [T, in]. What lies on the side
+ * of x is computed for all adapters in one product, since each of them alone is too narrow to keep a processor busy;
+ * wide results are added rather than accumulated into, which ONNX Runtime does on one thread.
+ */
+export const loraLinears = multiOperation('loraLinears', (x: Value, linears: readonly LoraLinear[]) => {
+  for (const { weight, a, b } of linears) {
     expectShape(a, [a.shape[0]!, x.shape[1]!], 'LoRA A');
     expectShape(b, [weight.shape[0]!, a.shape[0]!], 'LoRA B');
-    const u = gemm(x, a, { transposeB: true });
+  }
+  const ranks = linears.map(({ a }) => a.shape[0]!);
+  const down = concat(
+    linears.map(({ a }) => a),
+    0,
+  );
+  const us = split(gemm(x, down, { transposeB: true }), ranks, 1);
+  const outputs = linears.map(({ weight, b, scale, bias }, i) => {
     const frozen = affine(x, weight, bias);
-    return {
-      inputs: [x, a, b, weight, ...(bias ? [bias] : [])],
-      output: gemm(u, b, { transposeB: true, scale, plus: frozen }),
-      gradient: (dy) => {
-        const du = gemm(dy, b, { scale });
-        return [
-          x.tracked ? gemm(du, a, { plus: gemm(dy, weight) }) : null,
-          a.tracked ? gemm(du, x, { transposeA: true }) : null,
-          b.tracked ? gemm(dy, u, { transposeA: true, scale }) : null,
-          null,
-          ...(bias ? [null] : []),
-        ];
-      },
-    };
-  },
-);
+    return emit('Add', [frozen, gemm(us[i]!, b, { transposeB: true, scale })], frozen.shape);
+  });
+  return {
+    inputs: [x, ...linears.flatMap(({ a, b }) => [a, b])],
+    outputs,
+    gradient: (given) => {
+      const dys = given.map((dy, i) => dy ?? expand(x.graph.scalar(0), outputs[i]!.shape));
+      const du = concat(
+        linears.map(({ b, scale }, i) => gemm(dys[i]!, b, { scale })),
+        1,
+      );
+      const throughFrozen = () => linears.map(({ weight }, i) => gemm(dys[i]!, weight));
+      const das = split(gemm(du, x, { transposeA: true }), ranks, 0);
+      return [
+        x.tracked
+          ? [...throughFrozen(), gemm(du, down)].reduce((sum, part) => emit('Add', [sum, part], x.shape))
+          : null,
+        ...linears.flatMap(({ scale }, i) => [das[i]!, gemm(dys[i]!, us[i]!, { transposeA: true, scale })]),
+      ];
+    },
+  };
+});

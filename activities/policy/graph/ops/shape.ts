@@ -32,8 +32,7 @@ export const transpose = operation('transpose', (x: Value, order: readonly numbe
 const resized = (shape: Shape, axis: number, size: Dim): Shape =>
   shape.map((dim, i) => (i === axis ? size : dim));
 
-/** Cuts x along an axis into pieces of the given sizes. */
-export const split = multiOperation('split', (x: Value, sizes: readonly Dim[], axis: number) => {
+const cut = multiOperation('split', (x: Value, sizes: readonly Dim[], axis: number) => {
   const shapes = sizes.map((size) => resized(x.shape, axis, size));
   const outputs = x.graph.node(
     'Split',
@@ -53,8 +52,11 @@ export const split = multiOperation('split', (x: Value, sizes: readonly Dim[], a
   };
 });
 
-/** Tensors one after the other along an axis. */
-export const concat = operation('concat', (parts: readonly Value[], axis: number) => {
+/** Cuts x along an axis into pieces of the given sizes. */
+export const split = (x: Value, sizes: readonly Dim[], axis: number): readonly Value[] =>
+  sizes.length === 1 ? [x] : cut(x, sizes, axis);
+
+const joined = operation('concat', (parts: readonly Value[], axis: number) => {
   const sizes = parts.map((part) => part.shape[axis]!);
   return {
     inputs: parts,
@@ -62,6 +64,10 @@ export const concat = operation('concat', (parts: readonly Value[], axis: number
     gradient: (dy): Gradients => split(dy, sizes, axis),
   };
 });
+
+/** Tensors one after the other along an axis. */
+export const concat = (parts: readonly Value[], axis: number): Value =>
+  parts.length === 1 ? parts[0]! : joined(parts, axis);
 
 /** Repeats a constant to fill a shape. */
 export function expand(x: Value, shape: Shape): Value {
