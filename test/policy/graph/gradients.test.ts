@@ -105,6 +105,17 @@ const cases: Record<string, GradientCase> = {
     fixed: { w: [6] },
     apply: ({ x, w }) => ops.rmsNorm(x!, w!, 1e-2),
   },
+  'rmsNorm with its weight': {
+    symbols: { N: 3 },
+    tracked: { x: [2, N, 6], w: [6] },
+    apply: ({ x, w }) => ops.rmsNorm(x!, w!, 1e-2),
+  },
+  'rmsNorm, only its weight': {
+    symbols: { N: 3 },
+    tracked: { w: [6] },
+    fixed: { x: [N, 6] },
+    apply: ({ x, w }) => ops.rmsNorm(x!, w!, 1e-2),
+  },
   rotary: {
     symbols: { N: 3 },
     tracked: { x: [N, 8] },
@@ -117,6 +128,12 @@ const cases: Record<string, GradientCase> = {
     tracked: { x: [N, 2] },
     fixed: { index: { shape: [M], integers: [2, 0, 2, 2] } },
     apply: ({ x, index }) => ops.gatherRows(x!, index!),
+  },
+  embed: {
+    symbols: { M: 5 },
+    tracked: { table: [4, 3] },
+    fixed: { ids: { shape: [M], integers: [2, 0, 2, 3, 2] } },
+    apply: ({ table, ids }) => ops.embed(table!, ids!),
   },
   // Rows 0, 1, 2 in slots 1, 4, 0 of 5; the two empty slots get no weight, as the contract demands.
   spreadRows: {
@@ -137,6 +154,22 @@ const cases: Record<string, GradientCase> = {
     tracked: { x: [product(N, M), 4] },
     fixed: { table: [7, 4], targets: { shape: [product(N, M)], integers: [6, 1, 1, 0, 3, 6] } },
     apply: ({ x, table, targets }) => ops.targetLogProb(x!, table!, targets!, N, M)[0]!,
+  },
+  'targetLogProb with its table': {
+    symbols: { N: 3, M: 2 },
+    tracked: { x: [product(N, M), 4], table: [7, 4] },
+    fixed: { targets: { shape: [product(N, M)], integers: [6, 1, 1, 0, 3, 6] } },
+    apply: ({ x, table, targets }) => ops.targetLogProb(x!, table!, targets!, N, M)[0]!,
+  },
+  'targetLogProb and embed of one table': {
+    symbols: { N: 2, M: 3 },
+    tracked: { table: [7, 4] },
+    fixed: {
+      ids: { shape: [product(N, M)], integers: [5, 1, 1, 0, 3, 1] },
+      targets: { shape: [product(N, M)], integers: [1, 1, 0, 3, 1, 6] },
+    },
+    apply: ({ table, ids, targets }) =>
+      ops.targetLogProb(ops.embed(table!, ids!), table!, targets!, N, M)[0]!,
   },
   'attention over its own keys': {
     symbols: { N: 2, M: 3 },
@@ -180,10 +213,10 @@ test('a gradient that meets an operator outside all operations is an error, not 
 
 test('a frozen weight that is tracked by mistake is an error', () => {
   const graph = new Graph();
-  const x = graph.input('x', 'float32', [2, 3], true);
-  const weight = graph.input('weight', 'float32', [3], true);
-  const y = ops.reshape(ops.rmsNorm(x, weight, 1e-5), [6]);
-  assert.throws(() => gradients(ops.sum(y, [0]), [x]), /rmsNorm gives no gradient for its input 'weight'/);
+  const tracked = (name: string, rows: number) => graph.input(name, 'float32', [rows, 3], true);
+  const [x, weight, a, b] = [tracked('x', 1), tracked('weight', 3), tracked('a', 3), tracked('b', 3)];
+  const y = ops.reshape(ops.loraLinear(x, weight, { a, b, scale: 1 }), [3]);
+  assert.throws(() => gradients(ops.sum(y, [0]), [x]), /loraLinear gives no gradient for its input 'weight'/);
 });
 
 test('a parameter the loss does not depend on is an error', () => {

@@ -2,10 +2,11 @@ import type { Shape } from '../dims.ts';
 import { emit, type Value } from '../graph.ts';
 import { operation } from '../operation.ts';
 import { sum } from './reduce.ts';
+import { reshape } from './shape.ts';
 
 /**
- * x / sqrt(mean(x²) + ε) · weight over the last axis; the weight stays frozen. With r = 1 / sqrt(mean(x²) + ε),
- * which the kernel gives as its second output, dx = r · (dy · weight) − x · r² / n · Σ(dy · y).
+ * x / sqrt(mean(x²) + ε) · weight over the last axis. With r = 1 / sqrt(mean(x²) + ε), which the kernel gives as its
+ * second output, dx = r · (dy · weight) − x · r² / n · Σ(dy · y) and dweight = Σ over rows of dy · x · r.
  */
 export const rmsNorm = operation('rmsNorm', (x: Value, weight: Value, epsilon: number) => {
   const axis = x.shape.length - 1;
@@ -21,12 +22,20 @@ export const rmsNorm = operation('rmsNorm', (x: Value, weight: Value, epsilon: n
   return {
     inputs: [x, weight],
     output: y,
-    gradient: (dy) => {
-      const total = sum(emit('Mul', [dy, y], x.shape), [axis]);
-      const squared = emit('Mul', [emit('Mul', [r, r], perRow), x.graph.scalar(1 / size)], perRow);
-      const along = emit('Mul', [x, emit('Mul', [total, squared], perRow)], x.shape);
-      const across = emit('Mul', [emit('Mul', [dy, weight], x.shape), r], x.shape);
-      return [emit('Sub', [across, along], x.shape), null];
-    },
+    gradient: (dy) => [x.tracked ? slope(dy) : null, weight.tracked ? weightSlope(dy) : null],
   };
+
+  function slope(dy: Value): Value {
+    const total = sum(emit('Mul', [dy, y], x.shape), [axis]);
+    const squared = emit('Mul', [emit('Mul', [r, r], perRow), x.graph.scalar(1 / size)], perRow);
+    const along = emit('Mul', [x, emit('Mul', [total, squared], perRow)], x.shape);
+    const across = emit('Mul', [emit('Mul', [dy, weight], x.shape), r], x.shape);
+    return emit('Sub', [across, along], x.shape);
+  }
+
+  function weightSlope(dy: Value): Value {
+    const normed = emit('Mul', [x, r], x.shape);
+    const rows = x.shape.map((_, i) => i).slice(0, axis);
+    return reshape(sum(emit('Mul', [dy, normed], x.shape), rows), weight.shape);
+  }
 });
