@@ -15,7 +15,7 @@ test('keys are legible', () => {
       keys.rollouts(run, generation, 2),
       keys.graded(run, generation, 2),
       keys.groups(run, 7),
-      keys.policy(run, 7),
+      keys.policy(run, 7, 'adapter'),
       keys.step(run, generation, 'iterate', 2),
       keys.step(run, generation, 'score'),
       keys.rollouts(run, evaluation, 0),

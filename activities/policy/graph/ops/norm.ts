@@ -12,6 +12,7 @@ export const rmsNorm = operation('rmsNorm', (x: Value, weight: Value, epsilon: n
   const axis = x.shape.length - 1;
   const size = x.shape[axis]!;
   if (typeof size !== 'number') throw new Error(`rmsNorm of '${x.name}' needs a fixed last axis`);
+  const share = x.graph.scalar(1 / size);
   const perRow: Shape = [...x.shape.slice(0, axis), 1];
   const [y, r] = x.graph.node(
     'SimplifiedLayerNormalization',
@@ -27,7 +28,7 @@ export const rmsNorm = operation('rmsNorm', (x: Value, weight: Value, epsilon: n
 
   function slope(dy: Value): Value {
     const total = sum(emit('Mul', [dy, y], x.shape), [axis]);
-    const squared = emit('Mul', [emit('Mul', [r, r], perRow), x.graph.scalar(1 / size)], perRow);
+    const squared = emit('Mul', [emit('Mul', [r, r], perRow), share], perRow);
     const along = emit('Mul', [x, emit('Mul', [total, squared], perRow)], x.shape);
     const across = emit('Mul', [emit('Mul', [dy, weight], x.shape), r], x.shape);
     return emit('Sub', [across, along], x.shape);
