@@ -12,7 +12,6 @@ export const rmsNorm = operation('rmsNorm', (x: Value, weight: Value, epsilon: n
   const axis = x.shape.length - 1;
   const size = x.shape[axis]!;
   if (typeof size !== 'number') throw new Error(`rmsNorm of '${x.name}' needs a fixed last axis`);
-  const share = x.graph.scalar(1 / size);
   const perRow: Shape = [...x.shape.slice(0, axis), 1];
   const [y, r] = x.graph.node(
     'SimplifiedLayerNormalization',
@@ -20,23 +19,21 @@ export const rmsNorm = operation('rmsNorm', (x: Value, weight: Value, epsilon: n
     [{ shape: x.shape }, { shape: perRow }],
     { axis: -1, epsilon: { float: epsilon }, stash_type: 1 },
   ) as [Value, Value];
+  const slope = (dy: Value): Value => {
+    const total = sum(emit('Mul', [dy, y], x.shape), [axis]);
+    const squared = emit('Mul', [emit('Mul', [r, r], perRow), x.graph.scalar(1 / size)], perRow);
+    const along = emit('Mul', [x, emit('Mul', [total, squared], perRow)], x.shape);
+    const across = emit('Mul', [emit('Mul', [dy, weight], x.shape), r], x.shape);
+    return emit('Sub', [across, along], x.shape);
+  };
+  const weightSlope = (dy: Value): Value => {
+    const normed = emit('Mul', [x, r], x.shape);
+    const rows = [...x.shape.keys()].slice(0, axis);
+    return reshape(sum(emit('Mul', [dy, normed], x.shape), rows), weight.shape);
+  };
   return {
     inputs: [x, weight],
     output: y,
     gradient: (dy) => [x.tracked ? slope(dy) : null, weight.tracked ? weightSlope(dy) : null],
   };
-
-  function slope(dy: Value): Value {
-    const total = sum(emit('Mul', [dy, y], x.shape), [axis]);
-    const squared = emit('Mul', [emit('Mul', [r, r], perRow), share], perRow);
-    const along = emit('Mul', [x, emit('Mul', [total, squared], perRow)], x.shape);
-    const across = emit('Mul', [emit('Mul', [dy, weight], x.shape), r], x.shape);
-    return emit('Sub', [across, along], x.shape);
-  }
-
-  function weightSlope(dy: Value): Value {
-    const normed = emit('Mul', [x, r], x.shape);
-    const rows = x.shape.map((_, i) => i).slice(0, axis);
-    return reshape(sum(emit('Mul', [dy, normed], x.shape), rows), weight.shape);
-  }
 });
