@@ -49,7 +49,6 @@ async function describedByGguf(path: string, config: ModelConfig): Promise<Map<s
         'to export all weights, train from the Hugging Face folder of the model',
     );
   const { json: tokenizer, chatTemplate, bos, eos, endTokenIds } = ggufSource(await readGgufHeader(path));
-  const text = { single_word: false, lstrip: false, rstrip: false };
   return new Map([
     [
       'config.json',
@@ -72,14 +71,7 @@ async function describedByGguf(path: string, config: ModelConfig): Promise<Map<s
       }),
     ],
     ['generation_config.json', json({ eos_token_id: endTokenIds })],
-    [
-      'tokenizer.json',
-      json({
-        version: '1.0',
-        ...tokenizer,
-        added_tokens: tokenizer.added_tokens.map((token) => ({ ...text, ...token })),
-      }),
-    ],
+    ['tokenizer.json', json(tokenizer)],
     [
       'tokenizer_config.json',
       json({

@@ -66,8 +66,8 @@ export class Program {
   }
 
   /**
-   * The same program with more inputs bound, those of the given that it has. Both run in one session, which `release`
-   * of either frees.
+   * The same program with more inputs of fixed size bound, those of the given that it has. Both run in one session,
+   * which `release` of either frees.
    */
   bind(bound: Readonly<Record<string, Float32Array>>): Program {
     const tensors = Object.fromEntries(
