@@ -10,7 +10,7 @@ import { keyOf, keyToHex } from './random.ts';
 import type { Head } from '../workflows/contract/ref.ts';
 import type { InitialiseInput } from '../workflows/contract/steps.ts';
 
-/** Generation 0: the configuration, a first adapter that changes nothing yet, an empty task buffer. */
+/** Generation 0: the configuration, a first policy that changes nothing yet, an empty task buffer. */
 export function initialise(dependencies: Dependencies) {
   return ({ runKey, config }: InitialiseInput): Promise<Head> =>
     withHeartbeat(async () => {
@@ -23,13 +23,11 @@ export function initialise(dependencies: Dependencies) {
       dependencies.openDomain(config.domain);
       const device = await dependencies.device(config.model, config.threads);
       const model = await device.model();
-      const adapter = await device.initialAdapter(
-        config.training.lora,
-        keyToHex(keyOf([config.seed, 'adapter'])),
-      );
+      const { lora } = config.training;
+      const initial = await device.initialPolicy(lora, keyToHex(keyOf([config.seed, 'adapter'])));
       const [configRef, policy, curriculum] = await Promise.all([
         store.put(keys.config(runKey), legibleBytes(config), 'application/json'),
-        store.put(keys.policy(runKey, 0), adapter, 'application/octet-stream'),
+        store.put(keys.policy(runKey, 0, lora ? 'adapter' : 'full'), initial, 'application/octet-stream'),
         store.put(keys.curriculum(runKey, 0), canonicalBytes(emptyCurriculum()), 'application/json'),
         store.put(keys.assumptions(runKey), legibleBytes(assumptions), 'application/json'),
       ]);

@@ -35,7 +35,7 @@ export function update(dependencies: Dependencies) {
         if (groups.length > 0) {
           const updated = await device.update(
             {
-              adapter: blobOf(store, before.policy),
+              policy: blobOf(store, before.policy),
               optimizer: before.optimizer && blobOf(store, before.optimizer),
               reference: before.reference && blobOf(store, before.reference),
               groups,
@@ -47,8 +47,9 @@ export function update(dependencies: Dependencies) {
           );
           await assertModel(device, state);
           call.signal.throwIfAborted();
+          const weights = config.training.lora ? 'adapter' : 'full';
           [policy, optimizer] = await Promise.all([
-            store.put(keys.policy(runKey, generation), updated.adapter, safetensors),
+            store.put(keys.policy(runKey, generation, weights), updated.policy, safetensors),
             store.put(keys.optimizer(runKey, generation), updated.optimizer, safetensors),
           ]);
           ({ metrics, peakResidentBytes } = updated);

@@ -9,7 +9,7 @@ import type { Contender } from './compare.ts';
 import { Peer } from './peer.ts';
 
 /** The same for ours and for every peer. */
-export const lora: TrainingConfig['lora'] = {
+export const lora: NonNullable<TrainingConfig['lora']> = {
   rank: 16,
   alpha: 32,
   targets: ['q', 'k', 'v', 'o', 'gate', 'up', 'down'],
@@ -64,7 +64,7 @@ export async function openBench(
   const { python, ...rest } = options;
   const tokenizer = await openTokenizer(options.modelPath);
   const device = await openDevice({ modelPath: options.modelPath, threads: options.threads });
-  const adapter = blobOf(await device.initialAdapter(lora, 'bench'));
+  const adapter = blobOf(await device.initialPolicy(lora, 'bench'));
   const absent: Record<string, string> = {};
   let started: Peer[] = [];
   const stopPeers = () => Promise.all(started.map((peer) => peer.stop()));

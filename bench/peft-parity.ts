@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writePeftFolder } from '../activities/policy/weights/export.ts';
-import { blobOf, keysOf, training } from './bench.ts';
+import { blobOf, keysOf, lora, training } from './bench.ts';
 import type { Bench } from './bench.ts';
 
 /** Largest difference that float32 in another order may make, in nats. */
@@ -49,7 +49,7 @@ export async function peftParity(bench: Bench): Promise<Parity> {
     }));
     report(`training an adapter: update ${done + 1} of ${updates}`);
     const result = await device.update({
-      adapter,
+      policy: adapter,
       optimizer,
       reference: null,
       groups,
@@ -57,12 +57,12 @@ export async function peftParity(bench: Bench): Promise<Parity> {
       temperature: 1,
       maxNewTokens: 32,
     });
-    adapter = blobOf(result.adapter);
+    adapter = blobOf(result.policy);
     optimizer = blobOf(result.optimizer);
   }
   const folder = await mkdtemp(join(tmpdir(), 'reiterate-peft-'));
   try {
-    await writePeftFolder(folder, await adapter.load(), 'HuggingFaceTB/SmolLM2-135M-Instruct');
+    await writePeftFolder(folder, lora, await adapter.load(), 'HuggingFaceTB/SmolLM2-135M-Instruct');
     const peers = await bench.peers([{ name: 'PEFT', script: 'peft_log_probs.py', args: [folder] }]);
     const [python] = peers;
     if (!python) throw new Error(`PEFT did not open the exported adapter: ${bench.absent['PEFT']}`);

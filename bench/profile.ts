@@ -29,7 +29,7 @@ const [warmUps, runs] = [3, 5];
 export async function profile(bench: Bench): Promise<Profile[]> {
   const weights = arrangeWeights(await openCheckpoint(bench.modelPath));
   const adapter = Object.fromEntries(
-    [...initialAdapter(weights.config, lora, 'profile').tensors].map(([name, { data }]) => [name, data]),
+    [...initialAdapter(weights.config, lora, 'profile')].map(([name, { data }]) => [name, data]),
   );
   const ids = textTokens(bench.tokenizer, 600);
   const options = { threads: bench.threads };

@@ -47,7 +47,7 @@ export async function step(bench: Bench): Promise<Result[]> {
         });
         if (groups.length === 0) return;
         await device.update({
-          adapter,
+          policy: adapter,
           optimizer: null,
           reference: null,
           groups,

@@ -75,7 +75,7 @@ export function update(
   groups: TrainGroup[],
 ): Promise<unknown> {
   return device.update({
-    adapter,
+    policy: adapter,
     optimizer: null,
     reference: null,
     groups,

@@ -17,7 +17,7 @@ export interface CommittedPolicy {
   runKey: string;
   manifest: Manifest;
   config: RunConfig;
-  adapter: Blob;
+  policy: Blob;
 }
 
 /** The policy of a run's head, or of one of its generations. */
@@ -38,15 +38,15 @@ export async function findPolicy(store: Store, run: string, generation?: number)
     runKey,
     manifest: found.manifest,
     config,
-    adapter: blobOf(store, found.manifest.observed.artifacts.policy),
+    policy: blobOf(store, found.manifest.observed.artifacts.policy),
   };
 }
 
-/** A model at hand: base, or with the adapter of a run. */
+/** A model at hand: as it is, or as a run has trained it. */
 export interface OpenPolicy {
   device: Device;
   tokenizer: Tokenizer;
-  adapter: Blob | null;
+  policy: Blob | null;
 }
 
 /** Works with the engine and closes it. Without a policy: the base model that the presets name, or `model`. */
@@ -59,7 +59,7 @@ export async function withPolicy<T>(
   const tokenizer = await openTokenizer(modelPath);
   const device = await openDevice({ modelPath, threads: policy?.config.threads ?? availableParallelism() });
   try {
-    return await work({ device, tokenizer, adapter: policy?.adapter ?? null });
+    return await work({ device, tokenizer, policy: policy?.policy ?? null });
   } finally {
     await device.close();
   }

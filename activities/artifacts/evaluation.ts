@@ -8,7 +8,7 @@ export const EvaluationSummary = z.strictObject({
   schema: z.literal(1),
   /** The generation whose policy was evaluated; 0 is the untrained one. */
   generation: z.int().nonnegative(),
-  /** sha256 of its adapter. */
+  /** sha256 of its parameters. */
   policy: Sha256,
   /** Held-out problems, and answers each of them got at every depth. */
   tasks: z.int().positive(),

@@ -26,8 +26,9 @@ export const keys = {
   manifest: (runKey: string, generation: number) => `${folder(runKey, generation)}manifest.json`,
   curriculum: (runKey: string, generation: number) => `${folder(runKey, generation)}curriculum.json`,
   groups: (runKey: string, generation: number) => `${folder(runKey, generation)}groups.parquet`,
-  policy: (runKey: string, generation: number) =>
-    `${folder(runKey, generation)}policy/adapter_model.safetensors`,
+  /** Under the name that its export has: an adapter PEFT's, all weights that of transformers. */
+  policy: (runKey: string, generation: number, weights: 'adapter' | 'full') =>
+    `${folder(runKey, generation)}policy/${weights === 'full' ? 'model' : 'adapter_model'}.safetensors`,
   optimizer: (runKey: string, generation: number) => `${folder(runKey, generation)}optimizer.safetensors`,
   reference: (runKey: string, generation: number) => `${folder(runKey, generation)}reference.safetensors`,
 

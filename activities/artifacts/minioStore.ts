@@ -107,8 +107,10 @@ export function connectStore(connection: StoreConnection): Store {
         const response = (await client.getObject(bucket, key)) as IncomingMessage;
         const chunks: Uint8Array[] = [];
         for await (const chunk of response) chunks.push(chunk as Uint8Array);
+        const { buffer, byteOffset, byteLength } = Buffer.concat(chunks);
         return {
-          bytes: new Uint8Array(Buffer.concat(chunks)),
+          // A view: another copy of a policy of half a gigabyte would be felt.
+          bytes: new Uint8Array(buffer, byteOffset, byteLength),
           length: Number(response.headers['content-length']),
           sha256: response.headers[hashHeader] as string | undefined,
         };

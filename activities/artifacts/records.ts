@@ -58,7 +58,7 @@ export interface RolloutRow {
   policyLogProbs: number[];
   finishReason: FinishReason;
   seed: string;
-  /** sha256 of the adapter that sampled. */
+  /** sha256 of the policy that sampled. */
   policy: string;
 }
 
@@ -98,6 +98,6 @@ export interface EvaluationRow extends Omit<GradedRow, 'rolloutId'> {
   policyLogProbs: number[];
   finishReason: FinishReason;
   seed: string;
-  /** sha256 of the adapter that sampled. */
+  /** sha256 of the policy that sampled. */
   policy: string;
 }

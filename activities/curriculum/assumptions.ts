@@ -81,9 +81,9 @@ export const assumptions: readonly Assumption[] = [
   {
     path: 'training.lora',
     decision: 28,
-    what: 'adapter',
-    chosen: 'rank 16, α 32, all seven projections',
-    why: 'the paper trains all weights',
+    what: 'which weights are trained',
+    chosen: 'an adapter of rank 16, α 32, on all seven projections',
+    why: 'the paper trains all weights, as null does; an adapter takes a few hundredths of the memory and the store',
   },
   {
     path: 'training.adamBetas, training.adamEpsilon, training.weightDecay',

@@ -22,7 +22,7 @@ export interface Call {
   onProgress?: ((progress: Progress) => void) | undefined;
 }
 
-/** An adapter (or optimizer state) by content: `load` is asked only when the engine does not hold `sha256` yet. */
+/** A policy (or optimizer state) by content: `load` is asked only when the engine does not hold `sha256` yet. */
 export interface Blob {
   sha256: string;
   load: () => Promise<Uint8Array>;
@@ -72,8 +72,8 @@ export interface TrainGroup {
 }
 
 export interface UpdateRequest {
-  /** PEFT adapter, safetensors bytes. */
-  adapter: Blob;
+  /** Its adapter, or all its weights: safetensors bytes (see `encodeParameters`). */
+  policy: Blob;
   /** AdamW moments and step count, safetensors bytes; null before the first update. */
   optimizer: Blob | null;
   /** Needed when klCoefficient > 0. */
@@ -120,7 +120,7 @@ export interface UpdateMetrics {
 }
 
 export interface UpdateResult {
-  adapter: Uint8Array;
+  policy: Uint8Array;
   optimizer: Uint8Array;
   metrics: UpdateMetrics;
   /** Largest resident set of the engine's process so far; unlike the rest, not the same every time. */
@@ -137,16 +137,16 @@ export interface ModelInfo {
 }
 
 /**
- * The policy engine as the activities see it: a frozen base model plus adapters, on one device. Implemented by
+ * The policy engine as the activities see it: a base model and policies grown from it, on one device. Implemented by
  * a child process (`engine/device.ts`), because ONNX Runtime blocks the JavaScript thread it runs on.
  */
 export interface Device {
   model(): Promise<ModelInfo>;
-  /** A fresh adapter: A random from the seed, B zero, so that it changes nothing yet. */
-  initialAdapter(lora: TrainingConfig['lora'], seed: string): Promise<Uint8Array>;
+  /** A fresh adapter that changes nothing yet (A random from the seed, B zero), or the model's own weights. */
+  initialPolicy(lora: TrainingConfig['lora'], seed: string): Promise<Uint8Array>;
   /** G completions for each prompt, in order. Same inputs, same bytes. */
   generate(
-    adapter: Blob | null,
+    policy: Blob | null,
     prompts: SamplePrompt[],
     options: SampleOptions,
     call?: Call,
@@ -154,9 +154,9 @@ export interface Device {
   /** One GRPO update: `epochs` times `minibatches` AdamW steps over the groups. */
   update(request: UpdateRequest, call?: Call): Promise<UpdateResult>;
   /** Log-prob of each token given all before it; null for the first. */
-  logProbs(adapter: Blob | null, sequences: number[][], call?: Call): Promise<(number | null)[][]>;
-  /** Adapter (1 − α) ref + α θ, elementwise. */
-  blend(reference: Blob, adapter: Blob, alpha: number): Promise<Uint8Array>;
+  logProbs(policy: Blob | null, sequences: number[][], call?: Call): Promise<(number | null)[][]>;
+  /** The policy (1 − α) ref + α θ, elementwise. */
+  blend(reference: Blob, policy: Blob, alpha: number): Promise<Uint8Array>;
   /** Process id of the engine child, for diagnosis and tests; null when it is not running. */
   processId(): number | null;
   close(): Promise<void>;

@@ -2,8 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { keyOf, keyToHex } from '../../activities/random.ts';
+import { writeModelFolder } from '../../activities/policy/modelFolder.ts';
 import { writePeftFolder } from '../../activities/policy/weights/export.ts';
-import { modelName } from '../../infra/setup/model.ts';
+import { decodeParameters } from '../../activities/policy/weights/parameters.ts';
+import { modelName, resolveModel } from '../../infra/setup/model.ts';
 import { countingNumber, shareNumber, temperatureNumber, wholeNumber } from '../arguments.ts';
 import { openStore } from '../connect.ts';
 import { CommandFailure, exitCodes } from '../exit.ts';
@@ -12,7 +14,7 @@ import { fields, note, print, printJson, table } from '../terminal.ts';
 
 export function policyCommand(): Command {
   return new Command('policy')
-    .description('use a trained policy: generate text, log-probs, export to PEFT')
+    .description('use a trained policy: generate text, log-probs, export for Python')
     .addHelpText('after', '\nExample: reiterate policy generate --run my-run --prompt "What is 17 + 25?"')
     .addCommand(generateCommand())
     .addCommand(logProbsCommand())
@@ -85,13 +87,13 @@ function generateCommand(): Command {
       if ((prompt === undefined) === (promptFile === undefined))
         throw new CommandFailure(exitCodes.usage, 'Pass a prompt: --prompt TEXT, or --prompt-file FILE.');
       const text = promptFile === undefined ? (prompt ?? '') : await readText(promptFile);
-      await withPolicy(await policyOf(options), options.model, async ({ device, tokenizer, adapter }) => {
+      await withPolicy(await policyOf(options), options.model, async ({ device, tokenizer, policy }) => {
         const rendered = tokenizer.renderPrompt([{ role: 'user', content: text }]);
         const keys = Array.from({ length: options.count }, (_, index) =>
           keyToHex(keyOf([options.seed, 'generate', index])),
         );
         const { maxNewTokens, topK = null, topP = null } = options;
-        const [group] = await device.generate(adapter, [{ tokenIds: tokenizer.encode(rendered), keys }], {
+        const [group] = await device.generate(policy, [{ tokenIds: tokenizer.encode(rendered), keys }], {
           maxNewTokens,
           temperature: options.temperature,
           topK,
@@ -128,10 +130,10 @@ function logProbsCommand(): Command {
     )
     .action(async (options: PolicyOptions & { textFile: string }) => {
       const text = await readText(options.textFile);
-      await withPolicy(await policyOf(options), options.model, async ({ device, tokenizer, adapter }) => {
+      await withPolicy(await policyOf(options), options.model, async ({ device, tokenizer, policy }) => {
         const tokenIds = tokenizer.encode(text);
         if (tokenIds.length === 0) throw new CommandFailure(exitCodes.usage, `${options.textFile} is empty.`);
-        const [logProbs = []] = await device.logProbs(adapter, [tokenIds]);
+        const [logProbs = []] = await device.logProbs(policy, [tokenIds]);
         if (options.json) return printJson({ tokenIds, logProbs });
         const right = (title: string) => ({ title, align: 'right' as const });
         print(
@@ -158,27 +160,32 @@ interface ExportOptions {
 
 function exportCommand(): Command {
   return new Command('export')
-    .description("write a run's adapter as a folder that Python's peft loads")
+    .description(
+      "write what a run trained: its adapter as a folder that Python's peft loads, or all weights as one for transformers",
+    )
     .argument('<run>', 'name of a run, or its runKey')
     .requiredOption('--out <folder>', 'folder to write, made when missing')
     .option('--generation <number>', "one of the run's generations; its newest when left out", wholeNumber)
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample: reiterate policy export my-run --out my-adapter')
     .action(async (run: string, options: ExportOptions) => {
-      const { runKey, manifest, config, adapter } = await findPolicy(
+      const { runKey, manifest, config, policy } = await findPolicy(
         await openStore(),
         run,
         options.generation,
       );
       const folder = resolve(options.out);
-      await writePeftFolder(folder, await adapter.load(), nameOnHub(config.model));
+      const bytes = await policy.load();
+      const { trainable } = decodeParameters(bytes);
+      if (trainable === 'full') await writeModelFolder(folder, bytes, await resolveModel(config.model, note));
+      else await writePeftFolder(folder, trainable, bytes, nameOnHub(config.model));
       const { generation } = manifest.content;
-      if (options.json) return printJson({ runKey, generation, policy: adapter.sha256, folder });
+      if (options.json) return printJson({ runKey, generation, policy: policy.sha256, folder });
       print(
         ...fields([
           ['run', runKey],
           ['generation', String(generation)],
-          ['policy', adapter.sha256],
+          ['policy', policy.sha256],
           ['folder', folder],
         ]),
       );

@@ -1,9 +1,9 @@
 import { adapterShapes } from '../../activities/policy/weights/adapter.ts';
-import type { Adapter, LoraShape } from '../../activities/policy/weights/adapter.ts';
+import type { LoraShape } from '../../activities/policy/weights/adapter.ts';
 import type { ModelConfig, Tensor } from '../../activities/policy/weights/checkpoint.ts';
 
 /** The nonzero adapter of the golden gradients (test/fixtures/policy/README.md): rank and alpha as stored there. */
-export function fixtureAdapter(config: ModelConfig, rank: number, alpha: number): Adapter {
+export function fixtureAdapter(config: ModelConfig, rank: number, alpha: number) {
   const lora: LoraShape = { rank, alpha, targets: ['q', 'k', 'v', 'o', 'gate', 'up', 'down'] };
   const shapes = adapterShapes(config, lora);
   const tensors = new Map<string, Tensor>();

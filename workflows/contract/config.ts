@@ -94,11 +94,18 @@ export const TrainingConfig = z.strictObject({
   overlong: z.enum(['train', 'mask']),
   advantage: z.enum(['standard', 'centered']),
   lossNormalisation: z.enum(['sequence', 'token', 'constant']),
-  lora: z.strictObject({
-    rank: count,
-    alpha: positive,
-    targets: z.array(z.enum(['q', 'k', 'v', 'o', 'gate', 'up', 'down'])).min(1),
-  }),
+  /**
+   * The adapter that is trained beside the frozen model: a low-rank change of these linears of every layer, scaled by
+   * alpha / rank. null: all weights of the model are trained, which takes 16 bytes a weight in memory at the least, and
+   * 12 in the store each generation.
+   */
+  lora: z
+    .strictObject({
+      rank: count,
+      alpha: positive,
+      targets: z.array(z.enum(['q', 'k', 'v', 'o', 'gate', 'up', 'down'])).min(1),
+    })
+    .nullable(),
   /** Most tokens (prompt once + completions, with padding) in one forward and backward pass. */
   tokensPerMicroBatch: count,
   /** Most MiB of activations a pass keeps for its backward half; above, layers are computed again (checkpointing). */

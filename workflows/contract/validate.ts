@@ -126,7 +126,8 @@ function editDistance(from: string, to: string): number {
 
 /** Keys the schema allows at a path of this input; the input decides between the members of a union. */
 function keysAt(schema: unknown, path: Path, input: unknown): string[] {
-  if (schema instanceof z.ZodOptional) return keysAt(schema.unwrap(), path, input);
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable)
+    return keysAt(schema.unwrap(), path, input);
   if (schema instanceof z.ZodDiscriminatedUnion)
     return keysAt(memberFor(schema, input) ?? schema.options[0], path, input);
   if (!(schema instanceof z.ZodObject)) return [];
@@ -145,7 +146,7 @@ function memberFor(union: z.ZodDiscriminatedUnion, input: unknown): unknown {
 
 /** Every path the schema knows, outermost first. */
 function pathsOf(schema: unknown, at: Path = []): Path[] {
-  if (schema instanceof z.ZodOptional) return pathsOf(schema.unwrap(), at);
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable) return pathsOf(schema.unwrap(), at);
   if (schema instanceof z.ZodDiscriminatedUnion)
     return schema.options.flatMap((option) => pathsOf(option, at));
   if (!(schema instanceof z.ZodObject)) return [];

@@ -13,7 +13,8 @@ import { Aborted, type FromChild, type OperationCall, type ToChild } from './pro
  */
 
 const [modelPath = '', threads = '1', folder = ''] = process.argv.slice(2);
-const blobCacheBytes = 512 * 1024 * 1024;
+/** Room for the policy of a small model that is trained in full; its optimizer state is asked for once an update. */
+const blobCacheBytes = 1024 * 1024 * 1024;
 const progressIntervalMs = 100;
 
 const blobs = new ByteCache(blobCacheBytes);
@@ -84,7 +85,7 @@ async function betweenSteps(progress: Progress): Promise<void> {
   if (aborted) throw new Aborted();
 }
 
-/** The bytes of an adapter or optimizer state, from the cache or the parent, verified. */
+/** The bytes of a policy or optimizer state, from the cache or the parent, verified. */
 async function blob(sha256: string): Promise<Uint8Array> {
   const held = blobs.get(sha256);
   if (held) return held;
@@ -97,7 +98,7 @@ async function blob(sha256: string): Promise<Uint8Array> {
   if (found !== sha256)
     throw new TypedFailure(
       'ArtifactCorrupt',
-      `an adapter or optimizer state promised as ${sha256} is ${found}`,
+      `a policy or optimizer state promised as ${sha256} is ${found}`,
     );
   blobs.set(sha256, bytes);
   return bytes;

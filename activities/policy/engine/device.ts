@@ -51,34 +51,34 @@ export async function openDevice(options: DeviceOptions): Promise<Device> {
 
   return {
     model: () => perform('model', null),
-    initialAdapter: (lora, seed) => perform('initialAdapter', { lora, seed }),
-    generate: (adapter, prompts, sampling, call) =>
+    initialPolicy: (lora, seed) => perform('initialPolicy', { lora, seed }),
+    generate: (policy, prompts, sampling, call) =>
       perform(
         'generate',
         {
-          adapter: adapter?.sha256 ?? null,
+          policy: policy?.sha256 ?? null,
           prompts,
           options: { ...sampling, stopStrings: [...sampling.stopStrings] },
         },
-        [adapter],
+        [policy],
         call,
       ),
-    update: ({ adapter, optimizer, reference, ...rest }, call) =>
+    update: ({ policy, optimizer, reference, ...rest }, call) =>
       perform(
         'update',
         {
           ...rest,
-          adapter: adapter.sha256,
+          policy: policy.sha256,
           optimizer: optimizer?.sha256 ?? null,
           reference: reference?.sha256 ?? null,
         },
-        [adapter, optimizer, reference],
+        [policy, optimizer, reference],
         call,
       ),
-    logProbs: (adapter, sequences, call) =>
-      perform('logProbs', { adapter: adapter?.sha256 ?? null, sequences }, [adapter], call),
-    blend: (reference, adapter, alpha) =>
-      perform('blend', { reference: reference.sha256, adapter: adapter.sha256, alpha }, [reference, adapter]),
+    logProbs: (policy, sequences, call) =>
+      perform('logProbs', { policy: policy?.sha256 ?? null, sequences }, [policy], call),
+    blend: (reference, policy, alpha) =>
+      perform('blend', { reference: reference.sha256, policy: policy.sha256, alpha }, [reference, policy]),
     processId: () => (engine?.alive ? engine.pid : null),
     close: async () => {
       closed = true;

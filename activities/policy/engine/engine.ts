@@ -7,15 +7,21 @@ import type { Tokenizer } from '../policy.ts';
 import { generate } from '../rollout/generate.ts';
 import { tokenSource } from '../rollout/tokenSource.ts';
 import { openTokenizer } from '../tokenizer/tokenizer.ts';
-import { blendAdapters, decodeAdapter, encodeAdapter, initialAdapter } from '../weights/adapter.ts';
-import type { Adapter, LoraShape } from '../weights/adapter.ts';
 import { openCheckpoint, type Checkpoint } from '../weights/checkpoint.ts';
-import { openPrograms, type Programs } from './programs.ts';
+import {
+  blendParameters,
+  decodeParameters,
+  encodeParameters,
+  initialParameters,
+  type PolicyParameters,
+  type Trainable,
+} from '../weights/parameters.ts';
+import { openPrograms, type Policy, type Programs } from './programs.ts';
 import type { BetweenSteps, Operation, OperationCall, Operations } from './protocol.ts';
 
 /** What an operation may ask of the process it runs in. */
 export interface Surroundings {
-  /** The bytes of an adapter or optimizer state. */
+  /** The bytes of a policy or optimizer state. */
   blob: (sha256: string) => Promise<Uint8Array>;
   /** Holds on to bytes that the next call is likely to name. */
   keep: (bytes: Uint8Array) => void;
@@ -32,7 +38,10 @@ export class Engine {
 
   async perform(call: OperationCall, around: Surroundings): Promise<Operations[Operation]['output']> {
     const { config } = this.checkpoint;
-    const adapterOf = async (sha256: string) => decodeAdapter(await around.blob(sha256), config);
+    const policyOf = async (sha256: string): Promise<Policy> => ({
+      sha256,
+      ...decodeParameters(await around.blob(sha256), config),
+    });
     switch (call.operation) {
       case 'model': {
         const { sha256, name, parameters } = this.checkpoint;
@@ -44,72 +53,66 @@ export class Engine {
           contextLength: config.contextLength,
         };
       }
-      case 'initialAdapter':
-        return encodeAdapter(initialAdapter(config, call.input.lora, call.input.seed));
+      case 'initialPolicy':
+        return encodeParameters(initialParameters(this.checkpoint, call.input.lora, call.input.seed));
       case 'blend': {
-        const { reference, adapter, alpha } = call.input;
-        return encodeAdapter(blendAdapters(await adapterOf(reference), await adapterOf(adapter), alpha));
+        const { reference, policy, alpha } = call.input;
+        return encodeParameters(blendParameters(await policyOf(reference), await policyOf(policy), alpha));
       }
       case 'generate': {
-        const { adapter: sha256, prompts, options } = call.input;
-        const adapter = sha256 === null ? null : await adapterOf(sha256);
-        const lora = adapter?.lora ?? null;
+        const { policy: sha256, prompts, options } = call.input;
+        const policy = sha256 === null ? null : await policyOf(sha256);
         const { yields } = tokenSource(options, config.vocabulary);
+        const programOf = async (kind: 'prefill' | 'decode') => {
+          const program = await this.programs.get(kind, policy, around.betweenSteps, yields);
+          return program.bind(feedsOf(policy));
+        };
         const sampling = {
           config,
-          prefill: await this.programs.get('prefill', lora, around.betweenSteps, yields),
-          decode: await this.programs.get('decode', lora, around.betweenSteps, yields),
-          adapter: feedsOf(adapter),
+          prefill: await programOf('prefill'),
+          decode: await programOf('decode'),
           tokenizer: this.tokenizer,
         };
         return generate(sampling, prompts, options, around.betweenSteps);
       }
       case 'logProbs': {
-        const { adapter: sha256, sequences } = call.input;
-        const adapter = sha256 === null ? null : await adapterOf(sha256);
-        const program = await this.programs.get('textLogProb', adapter?.lora ?? null, around.betweenSteps);
-        return logProbs(program, feedsOf(adapter), sequences, config.contextLength, around.betweenSteps);
+        const { policy: sha256, sequences } = call.input;
+        const policy = sha256 === null ? null : await policyOf(sha256);
+        const program = await this.programs.get('textLogProb', policy, around.betweenSteps);
+        return logProbs(program.bind(feedsOf(policy)), sequences, config.contextLength, around.betweenSteps);
       }
       case 'update':
-        return this.#update(call.input, around);
+        return this.#update(await policyOf(call.input.policy), call.input, around);
     }
   }
 
   async #update(
-    {
-      adapter: sha256,
-      optimizer,
-      reference,
-      groups,
-      training,
-      temperature,
-      maxNewTokens,
-    }: Operations['update']['input'],
+    policy: Policy,
+    { optimizer, reference, groups, training, temperature, maxNewTokens }: Operations['update']['input'],
     { blob, keep, betweenSteps }: Surroundings,
   ): Promise<Operations['update']['output']> {
-    const { config } = this.checkpoint;
-    const adapter = decodeAdapter(await blob(sha256), config);
-    const parameters = arraysOf(adapter);
+    const parameters = arraysOf(policy);
     const state =
-      optimizer === null ? freshAdamW(parameters) : decodeOptimizer(await blob(optimizer), adapter.tensors);
+      optimizer === null ? freshAdamW(parameters) : decodeOptimizer(await blob(optimizer), policy.tensors);
     const result = await update(
       {
-        training: await this.programs.get('training', adapter.lora, betweenSteps),
-        logProbs: () => this.programs.get('logProb', adapter.lora, betweenSteps),
-        reference: training.klCoefficient > 0 ? await this.#reference(reference, adapter.lora, blob) : null,
+        training: await this.programs.get('training', policy, betweenSteps),
+        logProbs: () => this.programs.get('logProb', policy, betweenSteps),
+        reference:
+          training.klCoefficient > 0 ? await this.#reference(reference, policy.trainable, blob) : null,
       },
       { adapter: parameters, optimizer: state, groups, training, temperature, maxNewTokens },
       betweenSteps,
     );
     const tensors = new Map(
-      [...adapter.tensors].map(([name, { shape }]) => [name, { shape, data: result.adapter.get(name)! }]),
+      [...policy.tensors].map(([name, { shape }]) => [name, { shape, data: result.adapter.get(name)! }]),
     );
-    const adapterBytes = encodeAdapter({ lora: adapter.lora, tensors });
+    const policyBytes = encodeParameters({ trainable: policy.trainable, tensors });
     const optimizerBytes = encodeOptimizer(result.optimizer, tensors);
-    keep(adapterBytes);
+    keep(policyBytes);
     keep(optimizerBytes);
     return {
-      adapter: adapterBytes,
+      policy: policyBytes,
       optimizer: optimizerBytes,
       metrics: result.metrics,
       peakResidentBytes: process.resourceUsage().maxRSS * 1024,
@@ -118,13 +121,13 @@ export class Engine {
 
   async #reference(
     sha256: string | null,
-    lora: LoraShape,
+    trainable: Trainable,
     blob: Surroundings['blob'],
   ): Promise<Map<string, Float32Array>> {
     if (sha256 === null) throw new RangeError('an update with klCoefficient > 0 needs a reference');
-    const reference = decodeAdapter(await blob(sha256), this.checkpoint.config);
-    if (!isDeepStrictEqual(reference.lora, lora))
-      throw new RangeError('the reference must be an adapter of the same shape as the policy');
+    const reference = decodeParameters(await blob(sha256), this.checkpoint.config);
+    if (!isDeepStrictEqual(reference.trainable, trainable))
+      throw new RangeError('the reference must have the same parameters as the policy');
     return arraysOf(reference);
   }
 }
@@ -141,10 +144,10 @@ export async function openEngine(
   return new Engine(checkpoint, tokenizer, openPrograms(checkpoint, threads));
 }
 
-function arraysOf({ tensors }: Adapter): Map<string, Float32Array> {
+function arraysOf({ tensors }: PolicyParameters): Map<string, Float32Array> {
   return new Map([...tensors].map(([name, { data }]) => [name, data]));
 }
 
-function feedsOf(adapter: Adapter | null): Record<string, Float32Array> {
-  return adapter ? Object.fromEntries(arraysOf(adapter)) : {};
+function feedsOf(policy: Policy | null): Record<string, Float32Array> {
+  return policy ? Object.fromEntries(arraysOf(policy)) : {};
 }

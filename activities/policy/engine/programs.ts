@@ -9,8 +9,8 @@ import {
   type ModelWeights,
   type Yield,
 } from '../model/programs.ts';
-import type { LoraShape } from '../weights/adapter.ts';
 import type { Checkpoint } from '../weights/checkpoint.ts';
+import type { PolicyParameters } from '../weights/parameters.ts';
 import { loadingPhase, type BetweenSteps } from './protocol.ts';
 
 /** What a program computes, one line each. */
@@ -21,60 +21,68 @@ export type ProgramKind =
   | 'textLogProb' // log-probs of plain sequences
   | 'training'; // loss and gradients
 
+/** What of a policy is its own, by the hash of its bytes. */
+export interface Policy extends PolicyParameters {
+  sha256: string;
+}
+
 export interface Programs {
-  /** The program of this kind for adapters of this shape, made when it is first asked for. `yields`: of sampling ones. */
-  get(kind: 'training', lora: LoraShape, betweenSteps: BetweenSteps): Promise<Program>;
-  get(
-    kind: ProgramKind,
-    lora: LoraShape | null,
-    betweenSteps: BetweenSteps,
-    yields?: Yield,
-  ): Promise<Program>;
+  /**
+   * The program of this kind for policies like this one, made when it is first asked for; their own tensors are its
+   * inputs, but for weights that are packed. null: the model as it is. `yields`: of sampling programs.
+   */
+  get(kind: 'training', policy: Policy, betweenSteps: BetweenSteps): Promise<Program>;
+  get(kind: ProgramKind, policy: Policy | null, betweenSteps: BetweenSteps, yields?: Yield): Promise<Program>;
 }
 
 /**
- * The programs of one model. They share the base weights; of each kind there is only the one for the adapter shape
- * and yield asked for last, since each holds memory of its own (a decode program a second, prepacked copy of the weights).
+ * The programs of one model. They share the base weights; of each kind there is only the one that was asked for last,
+ * since each holds memory of its own (a decode program a second, prepacked copy of the weights).
  */
 export function openPrograms(checkpoint: Checkpoint, threads: number): Programs {
-  let weights: ModelWeights | null = null;
-  const held = new Map<ProgramKind, { shape: string; program: Program }>();
-  const make = (
-    kind: ProgramKind,
-    lora: LoraShape | null,
-    shared: ModelWeights,
-    yields: Yield,
-  ): Promise<Program> => {
+  let base: ModelWeights | null = null;
+  const held = new Map<ProgramKind, { key: string; program: Program }>();
+  /** The weights that a policy's programs begin with: its own, or the base model's, which are read when first needed. */
+  const weightsOf = (policy: Policy | null): ModelWeights => {
+    if (policy?.trainable !== 'full') return (base ??= arrangeWeights(checkpoint));
+    const { tensors } = policy;
+    return arrangeWeights({ config: checkpoint.config, tensor: (name) => tensors.get(name)! });
+  };
+  const make = (kind: ProgramKind, policy: Policy | null, yields: Yield): Promise<Program> => {
+    const weights = weightsOf(policy);
+    const trainable = policy?.trainable ?? null;
     switch (kind) {
       case 'prefill':
-        return prefillProgram(shared, lora, { threads }, yields);
+        return prefillProgram(weights, trainable, { threads }, yields);
       case 'decode':
-        return decodeProgram(shared, lora, { threads }, yields);
+        return decodeProgram(weights, trainable === 'full' ? null : trainable, { threads }, yields);
       case 'logProb':
-        return logProbProgram(shared, lora, { threads });
+        return logProbProgram(weights, trainable, { threads });
       case 'textLogProb':
-        return textLogProbProgram(shared, lora, { threads });
+        return textLogProbProgram(weights, trainable, { threads });
       case 'training':
-        if (!lora) throw new RangeError('there is nothing to train without an adapter');
-        return trainingProgram(shared, lora, { threads });
+        if (!trainable) throw new RangeError('there is nothing to train without a policy');
+        return trainingProgram(weights, trainable, { threads });
     }
   };
   return {
     async get(
       kind: ProgramKind,
-      lora: LoraShape | null,
+      policy: Policy | null,
       betweenSteps: BetweenSteps,
       yields: Yield = 'tokens',
     ): Promise<Program> {
-      const shape = JSON.stringify([lora, yields]);
+      const trainable = policy?.trainable ?? null;
+      // Packed weights belong to the session, so a decode program of all weights is that of one policy.
+      const packed = kind === 'decode' && trainable === 'full' ? policy?.sha256 : null;
+      const key = JSON.stringify([trainable, packed, yields]);
       const current = held.get(kind);
-      if (current?.shape === shape) return current.program;
+      if (current?.key === key) return current.program;
       await current?.program.release();
       held.delete(kind);
       await betweenSteps({ phase: loadingPhase, done: 0, total: 1, tokens: 0 });
-      weights ??= arrangeWeights(checkpoint);
-      const program = await make(kind, lora, weights, yields);
-      held.set(kind, { shape, program });
+      const program = await make(kind, policy, yields);
+      held.set(kind, { key, program });
       return program;
     },
   };

@@ -4,26 +4,26 @@ import type { UpdateRequest, UpdateResult } from '../policy.ts';
 import type { LoraShape } from '../weights/adapter.ts';
 
 /**
- * What the engine child can be asked, by name. Adapters and optimizer states appear as their sha256; the child
+ * What the engine child can be asked, by name. Policies and optimizer states appear as their sha256; the child
  * asks for the bytes it does not hold (`wants`).
  */
 export interface Operations {
   model: { input: null; output: ModelInfo };
-  initialAdapter: { input: { lora: LoraShape; seed: string }; output: Uint8Array };
+  initialPolicy: { input: { lora: LoraShape | null; seed: string }; output: Uint8Array };
   generate: {
-    input: { adapter: string | null; prompts: SamplePrompt[]; options: SampleOptions };
+    input: { policy: string | null; prompts: SamplePrompt[]; options: SampleOptions };
     output: Completion[][];
   };
   update: {
-    input: Omit<UpdateRequest, 'adapter' | 'optimizer' | 'reference'> & {
-      adapter: string;
+    input: Omit<UpdateRequest, 'policy' | 'optimizer' | 'reference'> & {
+      policy: string;
       optimizer: string | null;
       reference: string | null;
     };
     output: UpdateResult;
   };
-  logProbs: { input: { adapter: string | null; sequences: number[][] }; output: (number | null)[][] };
-  blend: { input: { reference: string; adapter: string; alpha: number }; output: Uint8Array };
+  logProbs: { input: { policy: string | null; sequences: number[][] }; output: (number | null)[][] };
+  blend: { input: { reference: string; policy: string; alpha: number }; output: Uint8Array };
 }
 export type Operation = keyof Operations;
 

@@ -5,7 +5,7 @@ const { onnx } = onnxProto;
 
 export type ElementType = 'float32' | 'int64' | 'bool';
 /** A float attribute is written `{ float: x }`, because `1` alone is an integer. */
-export type Attribute = number | number[] | { float: number } | { graph: Onnx.IGraphProto };
+export type Attribute = number | number[] | string | { float: number } | { graph: Onnx.IGraphProto };
 type Data = Float32Array | BigInt64Array;
 
 /** A tensor of a graph, known by name and shape only. */
@@ -43,6 +43,7 @@ function encodeAttribute(name: string, value: Attribute): Onnx.IAttributeProto {
   const { AttributeType } = onnx.AttributeProto;
   if (Array.isArray(value)) return { name, type: AttributeType.INTS, ints: value };
   if (typeof value === 'number') return { name, type: AttributeType.INT, i: value };
+  if (typeof value === 'string') return { name, type: AttributeType.STRING, s: Buffer.from(value) };
   if ('graph' in value) return { name, type: AttributeType.GRAPH, g: value.graph };
   return { name, type: AttributeType.FLOAT, f: value.float };
 }
@@ -162,21 +163,31 @@ export class Graph {
   }
 
   /**
-   * Runs `body` for each entry along the first axis of `inputs`, one after the other, and stacks what it
-   * returns. The body may use values of this graph. Unrecorded, like `node`.
+   * Runs `body` for each entry along the first axis of `inputs`, one after the other. `states` go from entry to entry:
+   * the body gets them after the slices and returns the next ones first. Returns the last states, then what else the
+   * body returned, stacked. The body may use values of this graph. Unrecorded, like `node`.
    */
-  scan(inputs: readonly Value[], body: (slices: readonly Value[]) => readonly Value[]): Value[] {
+  scan(
+    inputs: readonly Value[],
+    body: (slices: readonly Value[], states: readonly Value[]) => readonly Value[],
+    states: readonly Value[] = [],
+  ): Value[] {
     const inner = new Graph(this, `${this.prefix}scan_${this.nodes.length}_`);
-    const slices = inputs.map(({ type, shape }, i) => {
-      const slice = new Value(inner, `${inner.prefix}input_${i}`, type, shape.slice(1), false);
-      inner.inputs.push(slice);
-      return slice;
-    });
-    const results = body(slices);
+    const port = (kind: string, { type }: Value, i: number, shape: Shape) => {
+      const value = new Value(inner, `${inner.prefix}${kind}_${i}`, type, shape, false);
+      inner.inputs.push(value);
+      return value;
+    };
+    const before = states.map((state, i) => port('state', state, i, state.shape));
+    const slices = inputs.map((input, i) => port('input', input, i, input.shape.slice(1)));
+    const results = body(slices, before);
     results.forEach((result, i) => inner.output(`${inner.prefix}output_${i}`, result));
     const steps = inputs[0]!.shape[0]!;
-    const outputs = results.map(({ shape, type }) => ({ shape: [steps, ...shape], type }));
-    return this.node('Scan', inputs, outputs, {
+    const outputs = results.map(({ shape, type }, i) => ({
+      shape: i < states.length ? shape : [steps, ...shape],
+      type,
+    }));
+    return this.node('Scan', [...states, ...inputs], outputs, {
       body: { graph: inner.proto() },
       num_scan_inputs: inputs.length,
     });

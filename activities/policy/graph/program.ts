@@ -34,12 +34,11 @@ export class Program {
 
   private constructor(
     private readonly session: InferenceSession,
-    private readonly graph: Pick<Graph, 'inputs' | 'shapeInputs'>,
+    private readonly graph: Pick<Graph, 'inputs' | 'outputs' | 'shapeInputs'>,
     private readonly bound: Record<string, Tensor>,
-    outputs: readonly Value[],
   ) {
     this.inputs = graph.inputs.filter(({ name }) => !(name in bound)).map(portOf);
-    this.outputs = outputs.map(portOf);
+    this.outputs = graph.outputs.map(portOf);
   }
 
   /** Compiles a graph. `bound` inputs (weights) are the same in every run and are shared, not copied. */
@@ -62,14 +61,22 @@ export class Program {
         data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
       })),
     });
-    const { inputs, shapeInputs } = graph;
+    const { inputs, outputs, shapeInputs } = graph;
+    return new Program(session, { inputs, outputs, shapeInputs }, {}).bind(bound);
+  }
+
+  /**
+   * The same program with more inputs of fixed size bound, those of the given that it has. Both run in one session,
+   * which `release` of either frees.
+   */
+  bind(bound: Readonly<Record<string, Float32Array>>): Program {
     const tensors = Object.fromEntries(
-      inputs.flatMap((input) => {
+      this.graph.inputs.flatMap((input) => {
         const data = bound[input.name];
         return data ? [[input.name, tensorOf(input, data, {})]] : [];
       }),
     );
-    return new Program(session, { inputs, shapeInputs }, tensors, graph.outputs);
+    return new Program(this.session, this.graph, { ...this.bound, ...tensors });
   }
 
   /**

@@ -7,12 +7,11 @@ import { layoutTexts } from '../model/layout.ts';
 const tokenBudget = 1024;
 
 /**
- * The log-prob of each token given all before it, null for the first, for plain sequences in their order. Sequences
- * of like length are computed together. Throws `InvalidRunConfig` for a sequence longer than the model's context.
+ * The log-prob of each token given all before it, null for the first, for plain sequences in their order; the
+ * program is bound to the policy. Sequences of like length are computed together. Throws `InvalidRunConfig` for a sequence longer than the model's context.
  */
 export async function logProbs(
   program: Program,
-  adapter: Record<string, Float32Array>,
   sequences: readonly (readonly number[])[],
   contextLength: number,
   betweenSteps: BetweenSteps,
@@ -26,7 +25,6 @@ export async function logProbs(
     const layout = layoutTexts(batch.map((index) => sequences[index]!));
     const outputs = await program.run(layout.symbols, {
       ...layout.feeds,
-      ...adapter,
       temperature: Float32Array.of(1),
     });
     batch.forEach((index, place) => {

@@ -1,5 +1,5 @@
 import type { Value } from '../graph/graph.ts';
-import { add, gatherRows, rmsNorm, rotary, swiglu } from '../graph/ops/index.ts';
+import { add, embed, rmsNorm, rotary, swiglu } from '../graph/ops/index.ts';
 import type { Target } from '../weights/adapter.ts';
 import { tensorNames } from '../weights/tensors.ts';
 import type { ModelConfig } from '../weights/types.ts';
@@ -32,7 +32,7 @@ export function decoder(
   const tables = { cosine: weight(rotaryNames.cosine), sine: weight(rotaryNames.sine) };
   const norm = (x: Value, name: string) => rmsNorm(x, weight(name), config.normEpsilon);
 
-  let x = gatherRows(weight(tensorNames.embedding), tokenIds);
+  let x = embed(weight(tensorNames.embedding), tokenIds);
   for (let layer = 0; layer < config.layers; layer++) {
     const linears = (targets: readonly Target[], input: Value) => parameters.linears(layer, targets, input);
     const linear = (target: Target, input: Value) => linears([target], input)[0]!;

@@ -2,20 +2,21 @@ import { Graph, type Value } from '../graph/graph.ts';
 import type { Dim } from '../graph/dims.ts';
 import { linear, loraLinears, type LoraLinear } from '../graph/ops/index.ts';
 import { Program, type ProgramOptions } from '../graph/program.ts';
-import { adapterShapes, loraName, modules, type LoraShape } from '../weights/adapter.ts';
+import { loraName, modules } from '../weights/adapter.ts';
+import { parameterShapes, type Trainable } from '../weights/parameters.ts';
 import { tensorShapes } from '../weights/tensors.ts';
 import type { Checkpoint, ModelConfig, Tensor } from '../weights/types.ts';
 import { decoder, decoderHead, rotaryNames, type Attend, type Parameters } from './decoder.ts';
 import { familyOf } from './families/index.ts';
 
-/** The base model's tensors by Hugging Face name, made once and shared without copies by all programs. */
+/** A model's tensors by Hugging Face name, made once and shared without copies by all programs. */
 export interface ModelWeights {
   config: ModelConfig;
   tensors: Readonly<Record<string, Tensor>>;
 }
 
-/** Reads all tensors of a checkpoint, and adds the rotation tables. */
-export function arrangeWeights(checkpoint: Checkpoint): ModelWeights {
+/** Reads all tensors of a model, and adds the rotation tables. */
+export function arrangeWeights(checkpoint: Pick<Checkpoint, 'config' | 'tensor'>): ModelWeights {
   const { config } = checkpoint;
   const names = [...tensorShapes(config).keys()];
   const tensors = Object.fromEntries(names.map((name) => [name, checkpoint.tensor(name)]));
@@ -47,8 +48,8 @@ function rotaryTables({
 export interface Draft {
   graph: Graph;
   config: ModelConfig;
-  /** The inputs of the adapter, in the order of `adapterShapes`. */
-  adapter: Value[];
+  /** The inputs of the policy's own tensors, in the order of `parameterShapes`. */
+  policy: Value[];
   /** Hidden states [tokens, hidden] of the inputs tokenIds [tokens] and positions [tokens, 1]. */
   hiddenStates(attend: Attend, tokens: Dim): Value;
   /** The final norm, and the output table [vocab, hidden]. */
@@ -57,32 +58,34 @@ export interface Draft {
 }
 
 /**
- * Starts a graph. `fed` weights are inputs that share the buffers of `ModelWeights`; `packed` ones belong to the
- * session, which lays them out for the processor: a third faster when few rows are multiplied, at the price
- * of a copy.
+ * Starts a graph. A policy's own tensors are inputs, fed in each run: an adapter's beside the model's weights, or all
+ * weights in their place; null: the model as it is. `fed` weights of the model are inputs that share the buffers of
+ * `ModelWeights`; `packed` ones belong to the session, which lays them out for the processor: a third faster when few
+ * rows are multiplied, at the price of a copy.
  */
 export function draft(
   { config, tensors }: ModelWeights,
-  lora: LoraShape | null,
+  trainable: Trainable | null,
   placement: 'fed' | 'packed',
-  trainAdapter = false,
+  train = false,
 ): Draft {
   const graph = new Graph();
+  const policy = new Map(
+    [...(trainable ? parameterShapes(config, trainable) : [])].map(([name, shape]) => [
+      name,
+      graph.input(name, 'float32', shape, train),
+    ]),
+  );
   const weights = new Map<string, Value>();
   const weight = (name: string): Value => {
-    const known = weights.get(name);
+    const known = policy.get(name) ?? weights.get(name);
     if (known) return known;
     const { shape, data } = tensors[name]!;
     const value = placement === 'fed' ? graph.input(name, 'float32', shape) : graph.weight(name, shape, data);
     weights.set(name, value);
     return value;
   };
-  const adapter = new Map(
-    [...(lora ? adapterShapes(config, lora) : [])].map(([name, shape]) => [
-      name,
-      graph.input(name, 'float32', shape, trainAdapter),
-    ]),
-  );
+  const lora = trainable === 'full' ? null : trainable;
   const { biases } = familyOf(config);
   const parameters: Parameters = {
     weight,
@@ -93,7 +96,7 @@ export function draft(
         return { weight: weight(`${module}.weight`), bias };
       });
       const adapted = targets.map((target, i): LoraLinear | null => {
-        const [a, b] = [adapter.get(loraName(layer, target, 'A')), adapter.get(loraName(layer, target, 'B'))];
+        const [a, b] = [policy.get(loraName(layer, target, 'A')), policy.get(loraName(layer, target, 'B'))];
         return lora && a && b ? { ...frozen[i]!, a, b, scale: lora.alpha / lora.rank } : null;
       });
       const together = adapted.filter((each) => each !== null);
@@ -106,7 +109,7 @@ export function draft(
   return {
     graph,
     config,
-    adapter: [...adapter.values()],
+    policy: [...policy.values()],
     hiddenStates: (attend, tokens) => {
       const tokenIds = graph.input('tokenIds', 'int64', [tokens]);
       const positions = graph.input('positions', 'int64', [tokens, 1]);

@@ -4,6 +4,7 @@ import type { Value } from '../graph/graph.ts';
 import { divide, gatherRows, linear, reshape, softmax, targetLogProb } from '../graph/ops/index.ts';
 import type { Program, ProgramOptions } from '../graph/program.ts';
 import type { LoraShape } from '../weights/adapter.ts';
+import type { Trainable } from '../weights/parameters.ts';
 import { cached, causal, ragged, sharedPrompt } from './attend.ts';
 import type { Attend } from './decoder.ts';
 import { drawTokens } from './draw.ts';
@@ -27,7 +28,7 @@ export type Yield = 'tokens' | 'distribution';
 
 /**
  * Reads N prompts that begin with the same tokens, those once, and gives the token after each, G times.
- * Symbols and feeds: `layoutPrompts`; the adapter.
+ * Symbols and feeds: `layoutPrompts`; the policy's own tensors.
  * Outputs: keys and values per layer, `prefixKey.{l}`, `prefixValue.{l}` [1, kv, F, D] of what the prompts share and
  * `suffixKey.{l}`, `suffixValue.{l}` [kv, N, C, D] of the rest; `tokens`, `probabilities` [N, G] as `drawTokens`
  * gives them, or `distribution` [N, vocab] = softmax(`logits`) with logits
@@ -35,11 +36,11 @@ export type Yield = 'tokens' | 'distribution';
  */
 export function prefillProgram(
   weights: ModelWeights,
-  lora: LoraShape | null,
+  trainable: Trainable | null,
   options: ProgramOptions,
   yields: Yield = 'tokens',
 ): Promise<Program> {
-  const { graph, config, hiddenStates, head, compile } = draft(weights, lora, 'fed');
+  const { graph, config, hiddenStates, head, compile } = draft(weights, trainable, 'fed');
   const { keyValueHeads: kv, headDim: d } = config;
   const prefixMask = graph.input('prefixMask', 'float32', [1, 1, 1, 1, 1, F]);
   const attend = sharedPrompt(graph, config, { n: 1, p: F, g: N, c: C }, prefixMask, (layer, shared, own) => {
@@ -61,6 +62,7 @@ export function prefillProgram(
  * Feeds: tokenIds, positions, temperature [R]; the placement `slots` [R], `rows`, `taken` [N*G]; promptMask [N, P];
  * generatedMask [N, G, L] (0 = filled, `maskedScore` = not); caches `promptKey.{l}`, `promptValue.{l}` [N, kv, P, D] and
  * `generatedKey.{l}`, `generatedValue.{l}` [N, kv, G, L, D]; the adapter; for tokens, uniforms [R].
+ * A policy with weights of its own is given in `weights`, to be packed like a model's.
  * Outputs: `key.{l}`, `value.{l}` [N, kv, G, D], to be appended to the generated caches by the caller (rows of D
  * floats; caches are inputs only, because outputs are copied); `tokens`, `probabilities` [R] as `drawTokens` gives
  * them, or `distribution` [R, vocab] = softmax(logits / temperature).
@@ -148,26 +150,29 @@ function completionLogProbs(model: Draft): readonly Value[] {
 
 /**
  * Log-probs of completion tokens; each prompt is read once for its G completions.
- * Symbols and feeds: `layoutGroups`; temperature [1]; the adapter. Output: `logProbs` [R].
+ * Symbols and feeds: `layoutGroups`; temperature [1]; the policy's own tensors. Output: `logProbs` [R].
  */
 export function logProbProgram(
   weights: ModelWeights,
-  lora: LoraShape | null,
+  trainable: Trainable | null,
   options: ProgramOptions,
 ): Promise<Program> {
-  const model = draft(weights, lora, 'fed');
+  const model = draft(weights, trainable, 'fed');
   const [logProbs] = completionLogProbs(model);
   model.graph.output('logProbs', logProbs!);
   return model.compile(options);
 }
 
-/** Log-probs of plain sequences. Symbols and feeds: `layoutTexts`; temperature [1]; the adapter. Output: `logProbs` [R]. */
+/**
+ * Log-probs of plain sequences. Symbols and feeds: `layoutTexts`; temperature [1]; the policy's own tensors.
+ * Output: `logProbs` [R].
+ */
 export function textLogProbProgram(
   weights: ModelWeights,
-  lora: LoraShape | null,
+  trainable: Trainable | null,
   options: ProgramOptions,
 ): Promise<Program> {
-  const model = draft(weights, lora, 'fed');
+  const model = draft(weights, trainable, 'fed');
   const attend = causal(model.graph, model.config, N, S);
   const [logProbs] = scoredLogProbs(model, attend, product(N, S));
   model.graph.output('logProbs', logProbs!);
@@ -175,18 +180,18 @@ export function textLogProbProgram(
 }
 
 /**
- * The GRPO objective (ExIt Eq. 4) and its gradient for the adapter, the base model frozen.
- * Symbols and feeds: `layoutGroups`; the adapter; per token [R] and scalars [1]: `ObjectiveInputs`; temperature [1].
+ * The GRPO objective (ExIt Eq. 4) and its gradient for what is trained: an adapter, or all weights.
+ * Symbols and feeds: `layoutGroups`; the policy's own tensors; per token [R] and scalars [1]: `ObjectiveInputs`; temperature [1].
  * Outputs: `loss` [1]; per token [R]: `logProbs`, `entropy` (nats), `kl` (k3 estimate), `importanceWeight` (c),
- * and 0 or 1 each `clippedLow`, `clippedHigh`, `importanceCapped`; `gradient.{adapter tensor name}` each.
+ * and 0 or 1 each `clippedLow`, `clippedHigh`, `importanceCapped`; `gradient.{tensor name}` each.
  */
 export function trainingProgram(
   weights: ModelWeights,
-  lora: LoraShape,
+  trainable: Trainable,
   options: ProgramOptions,
 ): Promise<Program> {
-  const model = draft(weights, lora, 'fed', true);
-  const { graph, adapter } = model;
+  const model = draft(weights, trainable, 'fed', true);
+  const { graph, policy } = model;
   const [logProbs, entropy] = completionLogProbs(model);
   const perToken = (name: string) => graph.input(name, 'float32', [scored]);
   const scalar = (name: string) => graph.input(name, 'float32', [1]);
@@ -206,7 +211,7 @@ export function trainingProgram(
   graph.output('loss', loss);
   for (const [name, value] of Object.entries({ logProbs: logProbs!, entropy: entropy!, ...perTokenOutputs }))
     graph.output(name, value);
-  const slopes = gradients(loss, adapter);
-  adapter.forEach(({ name }, i) => graph.output(`gradient.${name}`, slopes[i]!));
+  const slopes = gradients(loss, policy);
+  policy.forEach(({ name }, i) => graph.output(`gradient.${name}`, slopes[i]!));
   return model.compile(options);
 }

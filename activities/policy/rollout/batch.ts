@@ -9,12 +9,10 @@ import type { TokenSource } from './tokenSource.ts';
 /** A policy that reads prompts and goes on with them token by token. */
 export interface Decoder {
   config: ModelConfig;
-  /** Both yield what `tokens` wants. */
+  /** Both are bound to the policy and yield what `tokens` wants. */
   prefill: Program;
   decode: Program;
   tokens: TokenSource;
-  /** The adapter's tensors by name; none for the base model. */
-  adapter: Record<string, Float32Array>;
 }
 
 /** A prompt with G of its rollouts; G is the same for all of a queue. */
@@ -94,7 +92,7 @@ function freeIn(batch: readonly Entry[], limit: number): number[] {
 
 /** Reads the prompts of `entries` into the given places, and draws the first tokens. */
 async function readPrompts(
-  { prefill, tokens, adapter }: Decoder,
+  { prefill, tokens }: Decoder,
   entries: readonly Entry[],
   places: readonly number[],
   cache: BatchCache,
@@ -112,7 +110,6 @@ async function readPrompts(
       { ...layout.symbols, G: cache.rollouts },
       {
         ...layout.feeds,
-        ...adapter,
         ...tokens.feeds(chosen.length, rollouts),
       },
     );
@@ -123,7 +120,7 @@ async function readPrompts(
 
 /** Feeds every unfinished rollout its newest token and draws the next. */
 async function nextTokens(
-  { decode, tokens, adapter }: Decoder,
+  { decode, tokens }: Decoder,
   batch: readonly Entry[],
   cache: BatchCache,
 ): Promise<void> {
@@ -133,7 +130,6 @@ async function nextTokens(
   const outputs = await decode.run(
     { R: slots.length, N: cache.places, G: cache.rollouts, P: cache.promptLength, L: cache.length },
     {
-      ...adapter,
       ...cache.feeds(),
       ...placement(slots, inSlots.length),
       ...tokens.feeds(slots.length, rollouts),

@@ -43,7 +43,7 @@ export class Rollout {
       throw new TypedFailure(
         'NonFiniteLoss',
         `the policy's probabilities are not finite at token ${length} of a completion: ` +
-          'the adapter is damaged or training has diverged; resume from an earlier generation',
+          'the policy is damaged or training has diverged; resume from an earlier generation',
       );
     this.tokenIds.push(token);
     this.logProbs.push(Math.log(probability));

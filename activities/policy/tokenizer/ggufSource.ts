@@ -64,10 +64,12 @@ function tokenizerJson(header: GgufHeader): TokenizerJson {
     );
   const tokens = header.texts('tokenizer.ggml.tokens');
   const types = header.numbers('tokenizer.ggml.token_type');
+  const plain = { normalized: false, single_word: false, lstrip: false, rstrip: false };
   return {
+    version: '1.0',
     added_tokens: tokens.flatMap((content, id) =>
       types[id] === CONTROL_TOKEN || types[id] === USER_DEFINED_TOKEN
-        ? [{ id, content, special: types[id] === CONTROL_TOKEN, normalized: false }]
+        ? [{ id, content, special: types[id] === CONTROL_TOKEN, ...plain }]
         : [],
     ),
     normalizer: pipeline.normalizer && { type: pipeline.normalizer },
@@ -79,7 +81,7 @@ function tokenizerJson(header: GgufHeader): TokenizerJson {
       ],
     },
     post_processor: null,
-    decoder: { type: 'ByteLevel' },
+    decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },
     model: {
       type: 'BPE',
       vocab: Object.fromEntries(

@@ -1,7 +1,4 @@
-import { TrainingConfig } from '../../../workflows/contract/config.ts';
-import { TypedFailure } from '../../../workflows/contract/failures.ts';
 import { stream } from '../../random.ts';
-import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
 import type { ModelConfig, Tensor } from './types.ts';
 
 /** Which linears of every layer get a low-rank update, of what rank; it is scaled by alpha / rank. */
@@ -11,12 +8,6 @@ export interface LoraShape {
   targets: readonly ('q' | 'k' | 'v' | 'o' | 'gate' | 'up' | 'down')[];
 }
 export type Target = LoraShape['targets'][number];
-
-/** A LoRA adapter; tensors are named as PEFT saves them (see `loraName`). */
-export interface Adapter {
-  lora: LoraShape;
-  tensors: Map<string, Tensor>;
-}
 
 /** Where a layer has them. */
 export const modules: Record<Target, string> = {
@@ -66,7 +57,11 @@ export function adapterShapes(config: ModelConfig, lora: LoraShape): Map<string,
  * A fresh adapter, as PEFT makes it: A Kaiming-uniform with a = √5, which is U(−1/√in, 1/√in), and B zero, so
  * that it changes nothing yet. Each tensor's numbers come from the seed and its name alone.
  */
-export function initialAdapter(config: ModelConfig, lora: LoraShape, seedKeyHex: string): Adapter {
+export function initialAdapter(
+  config: ModelConfig,
+  lora: LoraShape,
+  seedKeyHex: string,
+): Map<string, Tensor> {
   const tensors = new Map<string, Tensor>();
   for (const [name, shape] of adapterShapes(config, lora)) {
     const data = new Float32Array(shape[0] * shape[1]);
@@ -77,69 +72,11 @@ export function initialAdapter(config: ModelConfig, lora: LoraShape, seedKeyHex:
     }
     tensors.set(name, { shape, data });
   }
-  return { lora, tensors };
+  return tensors;
 }
 
-/** The adapter as PEFT's `adapter_model.safetensors`; its shape travels in the metadata. */
-export function encodeAdapter({ lora, tensors }: Adapter): Uint8Array<ArrayBuffer> {
-  const { rank, alpha, targets } = lora;
-  return encodeSafetensors({
-    tensors,
-    metadata: { format: 'pt', lora: JSON.stringify({ rank, alpha, targets }) },
-  });
-}
-
-/**
- * Reads `encodeAdapter`'s bytes. With a `config`, the tensors must be those that model takes. Throws
- * `ArtifactCorrupt`.
- */
-export function decodeAdapter(bytes: Uint8Array, config?: ModelConfig): Adapter {
-  const { tensors, metadata } = decodeSafetensors(bytes);
-  const lora = parseLora(metadata['lora']);
-  if (config) {
-    const expected = adapterShapes(config, lora);
-    for (const [name, shape] of expected) {
-      const found = tensors.get(name)?.shape;
-      if (String(found) !== String(shape))
-        throw new TypedFailure(
-          'ArtifactCorrupt',
-          `the adapter does not fit the model: ${name} is ${found ? `[${found}]` : 'missing'}, ` +
-            `the model takes [${shape}]`,
-        );
-    }
-    if (tensors.size !== expected.size)
-      throw new TypedFailure(
-        'ArtifactCorrupt',
-        `the adapter does not fit the model: it has ${tensors.size} tensors, the model takes ${expected.size}`,
-      );
-  }
-  return { lora, tensors };
-}
-
-function parseLora(text: string | undefined): LoraShape {
-  try {
-    return TrainingConfig.shape.lora.parse(JSON.parse(text ?? 'null'));
-  } catch (cause) {
-    throw new TypedFailure('ArtifactCorrupt', 'an adapter must say its rank, alpha and targets in metadata', {
-      cause,
-    });
-  }
-}
-
-/** (1 − alpha) reference + alpha theta, elementwise: how the reference policy follows (ExIt App. A.2). */
-export function blendAdapters(reference: Adapter, theta: Adapter, alpha: number): Adapter {
-  const blended = new Map<string, Tensor>();
-  for (const [name, { shape, data }] of theta.tensors) {
-    const from = reference.tensors.get(name);
-    if (from?.data.length !== data.length || reference.tensors.size !== theta.tensors.size)
-      throw new TypedFailure('ArtifactCorrupt', `the two adapters to blend differ in shape at ${name}`);
-    blended.set(name, { shape, data: data.map((value, i) => (1 - alpha) * from.data[i]! + alpha * value) });
-  }
-  return { lora: theta.lora, tensors: blended };
-}
-
-/** The content of PEFT's `adapter_config.json` for this adapter. */
-export function peftConfig({ lora }: Adapter, baseModelName: string): Record<string, unknown> {
+/** The content of PEFT's `adapter_config.json` for an adapter of this shape. */
+export function peftConfig(lora: LoraShape, baseModelName: string): Record<string, unknown> {
   return {
     peft_type: 'LORA',
     task_type: 'CAUSAL_LM',

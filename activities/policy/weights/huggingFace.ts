@@ -13,7 +13,7 @@ import type { Checkpoint, ModelConfig } from './types.ts';
 const wholeFile = 'model.safetensors';
 const indexFile = 'model.safetensors.index.json';
 /** What decides the text that goes in and comes out; part of the model's hash, as it is of a GGUF file's. */
-const textFiles = [
+export const textFiles = [
   'generation_config.json',
   'tokenizer.json',
   'tokenizer_config.json',

@@ -38,7 +38,10 @@ export function encodeSafetensors({ tensors, metadata }: Safetensors): Uint8Arra
   return bytes;
 }
 
-/** Reads safetensors bytes with F32 tensors; anything malformed is `ArtifactCorrupt`. */
+/**
+ * Reads safetensors bytes with F32 tensors, which may share the memory of `bytes`. Anything malformed is
+ * `ArtifactCorrupt`.
+ */
 export function decodeSafetensors(bytes: Uint8Array): Safetensors {
   const corrupt = (reason: string, cause?: unknown): never => {
     throw new TypedFailure('ArtifactCorrupt', `not a safetensors file: ${reason}`, { cause });
@@ -57,7 +60,17 @@ export function decodeSafetensors(bytes: Uint8Array): Safetensors {
     checkEntry(name, entry, Float32Array.BYTES_PER_ELEMENT, corrupt);
     if (start + to > bytes.length)
       corrupt(`tensor ${name} ends at byte ${start + to} of a file of ${bytes.length}`);
-    tensors.set(name, { shape, data: new Float32Array(bytes.slice(start + from, start + to).buffer) });
+    tensors.set(name, { shape, data: floatsOf(bytes.subarray(start + from, start + to)) });
   }
   return { tensors, metadata };
+}
+
+/** The numbers that bytes stand for: a view where they are aligned, else a copy. */
+function floatsOf(bytes: Uint8Array): Float32Array {
+  const aligned = bytes.byteOffset % Float32Array.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes);
+  return new Float32Array(
+    aligned.buffer,
+    aligned.byteOffset,
+    aligned.byteLength / Float32Array.BYTES_PER_ELEMENT,
+  );
 }

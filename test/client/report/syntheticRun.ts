@@ -42,7 +42,7 @@ export async function writeSyntheticRun(store: Store, runKey: string, synthetic:
   const put = (key: string, bytes: Uint8Array) => store.put(key, bytes, 'application/octet-stream');
 
   const configRef = await put(keys.config(runKey), canonicalBytes(config));
-  const blob = await put(keys.policy(runKey, 0), new Uint8Array(8));
+  const blob = await put(keys.policy(runKey, 0, 'adapter'), new Uint8Array(8));
   let curriculum = emptyCurriculum();
   let head: Head | null = null;
   const evaluated = [0, synthetic.generations, Math.round(synthetic.generations / 2)].slice(

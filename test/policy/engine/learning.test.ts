@@ -10,7 +10,7 @@ import type {
   UpdateRequest,
 } from '../../../activities/policy/policy.ts';
 import { openTokenizer } from '../../../activities/policy/tokenizer/tokenizer.ts';
-import { decodeAdapter } from '../../../activities/policy/weights/adapter.ts';
+import { decodeParameters } from '../../../activities/policy/weights/parameters.ts';
 import { keyOf, keyToHex } from '../../../activities/random.ts';
 import type { TrainingConfig } from '../../../workflows/contract/config.ts';
 import { TypedFailure } from '../../../workflows/contract/failures.ts';
@@ -73,7 +73,7 @@ async function totals(adapter: Blob, completions: Completion[][]): Promise<numbe
 }
 
 test('sampling, reading and training are one model; learning works and is the same after a crash', async () => {
-  const start = blobOf(await engine.initialAdapter(training.lora, '0123456789abcdef'));
+  const start = blobOf(await engine.initialPolicy(training.lora, '0123456789abcdef'));
   const completions = await sample(start);
   assert.equal(start.loads, 1);
 
@@ -101,8 +101,8 @@ test('sampling, reading and training are one model; learning works and is the sa
       })),
     };
   });
-  const request = (adapter: Blob, optimizer: Blob | null): UpdateRequest => ({
-    adapter,
+  const request = (policy: Blob, optimizer: Blob | null): UpdateRequest => ({
+    policy,
     optimizer,
     reference: start,
     groups,
@@ -116,12 +116,12 @@ test('sampling, reading and training are one model; learning works and is the sa
   assert.ok(first.peakResidentBytes > 100e6, `resident ${first.peakResidentBytes}`);
   assert.ok(first.metrics.entropy > 0 && first.metrics.entropy < 3, `entropy ${first.metrics.entropy}`);
   assert.ok(first.metrics.kl < 1e-4, `KL of the first step ${first.metrics.kl}`);
-  const [adapter, optimizer] = [blobOf(first.adapter), blobOf(first.optimizer)];
+  const [adapter, optimizer] = [blobOf(first.policy), blobOf(first.optimizer)];
   const second = await engine.update(request(adapter, optimizer));
   assert.deepEqual([adapter.loads, optimizer.loads], [0, 0], 'the engine holds what it made');
   assert.ok(second.metrics.kl > 0);
 
-  const after = await totals(blobOf(second.adapter), completions);
+  const after = await totals(blobOf(second.policy), completions);
   groups.forEach((group, i) =>
     group.completions.forEach(({ advantage }, g) => {
       const change = after[i]![g]! - before[i]![g]!;
@@ -138,17 +138,17 @@ test('sampling, reading and training are one model; learning works and is the sa
   const again = await engine.update(request(adapter, optimizer));
   assert.deepEqual([start.loads, adapter.loads, optimizer.loads], [2, 1, 1]);
   assert.deepEqual(again.metrics, second.metrics);
-  assert.ok(Buffer.from(again.adapter).equals(second.adapter));
+  assert.ok(Buffer.from(again.policy).equals(second.policy));
   assert.ok(Buffer.from(again.optimizer).equals(second.optimizer));
 });
 
 test('blending goes from the reference to the policy', async () => {
   const [one, other] = [
-    blobOf(await engine.initialAdapter(training.lora, '00')),
-    blobOf(await engine.initialAdapter(training.lora, '01')),
+    blobOf(await engine.initialPolicy(training.lora, '00')),
+    blobOf(await engine.initialPolicy(training.lora, '01')),
   ];
   const values = async (blob: Blob) =>
-    [...decodeAdapter(await blob.load()).tensors.values()].flatMap(({ data }) => [...data.subarray(0, 5)]);
+    [...decodeParameters(await blob.load()).tensors.values()].flatMap(({ data }) => [...data.subarray(0, 5)]);
   const half = blobOf(await engine.blend(one, other, 0.25));
   const [from, to, between] = [await values(one), await values(other), await values(half)];
   assert.ok(from.some((value, i) => value !== to[i]));

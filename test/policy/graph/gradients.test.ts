@@ -113,6 +113,17 @@ const cases: Record<string, GradientCase> = {
     fixed: { w: [6] },
     apply: ({ x, w }) => ops.rmsNorm(x!, w!, 1e-2),
   },
+  'rmsNorm with its weight': {
+    symbols: { N: 3 },
+    tracked: { x: [2, N, 6], w: [6] },
+    apply: ({ x, w }) => ops.rmsNorm(x!, w!, 1e-2),
+  },
+  'rmsNorm, only its weight': {
+    symbols: { N: 3 },
+    tracked: { w: [6] },
+    fixed: { x: [N, 6] },
+    apply: ({ x, w }) => ops.rmsNorm(x!, w!, 1e-2),
+  },
   rotary: {
     symbols: { N: 3 },
     tracked: { x: [N, 8] },
@@ -125,6 +136,12 @@ const cases: Record<string, GradientCase> = {
     tracked: { x: [N, 2] },
     fixed: { index: { shape: [M], integers: [2, 0, 2, 2] } },
     apply: ({ x, index }) => ops.gatherRows(x!, index!),
+  },
+  embed: {
+    symbols: { M: 5 },
+    tracked: { table: [4, 3] },
+    fixed: { ids: { shape: [M], integers: [2, 0, 2, 3, 2] } },
+    apply: ({ table, ids }) => ops.embed(table!, ids!),
   },
   // Rows 0, 1, 2 in slots 1, 4, 0 of 5; the two empty slots get no weight, as the contract demands.
   spreadRows: {
@@ -145,6 +162,22 @@ const cases: Record<string, GradientCase> = {
     tracked: { x: [product(N, M), 4] },
     fixed: { table: [7, 4], targets: { shape: [product(N, M)], integers: [6, 1, 1, 0, 3, 6] } },
     apply: ({ x, table, targets }) => ops.targetLogProb(x!, table!, targets!, N, M)[0]!,
+  },
+  'targetLogProb with its table': {
+    symbols: { N: 3, M: 2 },
+    tracked: { x: [product(N, M), 4], table: [7, 4] },
+    fixed: { targets: { shape: [product(N, M)], integers: [6, 1, 1, 0, 3, 6] } },
+    apply: ({ x, table, targets }) => ops.targetLogProb(x!, table!, targets!, N, M)[0]!,
+  },
+  'targetLogProb and embed of one table': {
+    symbols: { N: 2, M: 3 },
+    tracked: { table: [7, 4] },
+    fixed: {
+      ids: { shape: [product(N, M)], integers: [5, 1, 1, 0, 3, 1] },
+      targets: { shape: [product(N, M)], integers: [1, 1, 0, 3, 1, 6] },
+    },
+    apply: ({ table, ids, targets }) =>
+      ops.targetLogProb(ops.embed(table!, ids!), table!, targets!, N, M)[0]!,
   },
   'attention over its own keys': {
     symbols: { N: 2, M: 3 },
@@ -186,12 +219,12 @@ test('a gradient that meets an operator outside all operations is an error, not 
   assert.throws(() => gradients(ops.sum(ops.negate(raw!), [0]), [x]), /without gradient/);
 });
 
-test('a frozen weight that is tracked by mistake is an error', () => {
+test('an operation that gives no gradient for a tracked input is an error', () => {
   const graph = new Graph();
-  const x = graph.input('x', 'float32', [2, 3], true);
-  const weight = graph.input('weight', 'float32', [3], true);
-  const y = ops.reshape(ops.rmsNorm(x, weight, 1e-5), [6]);
-  assert.throws(() => gradients(ops.sum(y, [0]), [x]), /rmsNorm gives no gradient for its input 'weight'/);
+  const x = graph.input('x', 'float32', [2], true);
+  const [y] = graph.node('Sign', [x], [{ shape: [2] }]);
+  graph.tape.push({ operation: 'sign', inputs: [x], outputs: [y!], gradient: () => [null] });
+  assert.throws(() => gradients(ops.sum(y!, [0]), [x]), /sign gives no gradient for its input 'x'/);
 });
 
 test('a parameter the loss does not depend on is an error', () => {

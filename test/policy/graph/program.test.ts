@@ -44,6 +44,14 @@ test('inputs and outputs are described in symbols, without the bound weights', (
   assert.deepEqual(program.outputs[0], { name: 'first', type: 'float32', shape: ['N', 'M', '3'] });
 });
 
+test('inputs of fixed size can be bound later, too, and again; a name that is no input is ignored', async () => {
+  const other = program.bind({ weight: Float32Array.of(0, 1, 1, 0, 1, 1), unknown: weight });
+  assert.deepEqual(other.inputs, program.inputs);
+  const feeds = { x: ascending(4), bias: Float32Array.of(10) };
+  assert.deepEqual([...(await other.run({ N: 1, M: 1 }, feeds))['first']!], [11, 10, 11]);
+  assert.deepEqual([...(await program.run({ N: 1, M: 1 }, feeds))['first']!], [10, 11, 11]);
+});
+
 test('wrong feeds are named', async () => {
   const symbols = { N: 1, M: 1 };
   const bias = Float32Array.of(10);

@@ -16,7 +16,7 @@ import { randomAdapter, tinyCheckpoint, tinyConfig } from '../tinyCheckpoint.ts'
 
 /** A tiny policy with what an update needs of it. */
 
-export const lora: TrainingConfig['lora'] = { rank: 3, alpha: 6, targets: ['q', 'v', 'down'] };
+export const lora: NonNullable<TrainingConfig['lora']> = { rank: 3, alpha: 6, targets: ['q', 'v', 'down'] };
 export const adapter: ReadonlyMap<string, Float32Array> = adapterNamed();
 
 const training: TrainingConfig = { ...plainTraining, learningRate: 1e-3, lora, tokensPerMicroBatch: 4096 };
@@ -43,7 +43,7 @@ export async function scoresOf(
   sequences: number[][],
   parameters: ReadonlyMap<string, Float32Array>,
 ): Promise<(number | null)[][]> {
-  return logProbs(scoring, Object.fromEntries(parameters), sequences, tinyConfig.contextLength, quiet);
+  return logProbs(scoring.bind(Object.fromEntries(parameters)), sequences, tinyConfig.contextLength, quiet);
 }
 
 /** Random groups whose sampling log-probs are the policy's own; advantages of a group sum to zero. */

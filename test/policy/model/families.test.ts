@@ -6,10 +6,9 @@ import { generate } from '../../../activities/policy/rollout/generate.ts';
 import { openCheckpoint } from '../../../activities/policy/weights/checkpoint.ts';
 import { tensorShapes } from '../../../activities/policy/weights/tensors.ts';
 import { keyOf, keyToHex } from '../../../activities/random.ts';
-import { bytes, completionsOf, fixture, golden, groupsOf, perToken, policyOf } from './golden.ts';
+import { bytes, completionsOf, fixture, golden, groupsOf, plainObjective, policyOf } from './golden.ts';
 import type { GoldenGroup } from './golden.ts';
 import { byReading, bySampling, byScoring, byTraining, cosine, largestDifference } from './paths.ts';
-import type { Objective } from './paths.ts';
 
 interface GoldenFamily {
   prompt: number[];
@@ -22,21 +21,6 @@ interface GoldenFamily {
   gradients: Record<string, string>;
 }
 const pathOf = (name: string) => fixture(`families/${name}`).pathname;
-
-/** The gradient of −Σ weight · advantage · log-prob: far from any clipping, and ρ = 1. */
-function plainObjective(groups: GoldenGroup[]): Objective {
-  const advantages = perToken(groups, ({ advantage }) => advantage);
-  return {
-    advantages,
-    tokenWeights: perToken(groups, ({ weight }) => weight),
-    oldLogProbs: new Float32Array(advantages.length),
-    referenceLogProbs: new Float32Array(advantages.length),
-    clipRatio: { low: 0.2, high: 0.2 },
-    importanceCap: null,
-    klCoefficient: 0,
-    onPolicy: true,
-  };
-}
 
 for (const name of ['qwen2-tied', 'qwen2-untied', 'llama3']) {
   test(`${name}: folder and GGUF file hold the same model`, async () => {
@@ -70,7 +54,6 @@ for (const name of ['qwen2-tied', 'qwen2-untied', 'llama3']) {
         config,
         prefill: await prefillProgram(weights, null, { threads: 1 }, 'distribution'),
         decode: await decodeProgram(weights, null, { threads: 1 }, 'distribution'),
-        adapter: {},
         tokenizer: { decode: () => '', stopTokenIds: [] },
       };
       const prompts = [{ tokenIds: expected.prompt, keys: [keyToHex(keyOf(['greedy']))] }];
@@ -95,7 +78,7 @@ for (const name of ['qwen2-tied', 'qwen2-untied', 'llama3']) {
       const results = await byTraining(policy, groupsOf(groups), plainObjective(groups));
       const logProbs = completionsOf(groups).flatMap((completion) => completion.logProbs);
       assert.ok(largestDifference(results['logProbs']!, logProbs) <= 1e-4);
-      assert.deepEqual(Object.keys(expected.gradients).sort(), Object.keys(policy.adapter).sort());
+      assert.deepEqual(Object.keys(expected.gradients).sort(), Object.keys(policy.tensors).sort());
       for (const [tensor, packed] of Object.entries(expected.gradients)) {
         const [gradient, reference] = [results[`gradient.${tensor}`]!, new Float32Array(bytes(packed))];
         const ratio = Math.hypot(...gradient) / Math.hypot(...reference);

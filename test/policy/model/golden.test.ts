@@ -15,6 +15,7 @@ import {
   golden,
   groupsOf,
   perToken,
+  plainObjective,
   policyOf,
   type GoldenGroup,
 } from './golden.ts';
@@ -94,18 +95,7 @@ test('logits of the real model equal those of transformers', async () => {
 test('adapter gradients of the real model equal those of PyTorch and PEFT in double precision', async () => {
   const expected = await golden<GoldenLora>('lora.json');
   const policy = await policyOf(await modelPath(), expected);
-  const count = completionsOf(expected.groups).reduce((total, { tokenIds }) => total + tokenIds.length, 0);
-  const results = await byTraining(policy, groupsOf(expected.groups), {
-    // Far from any clipping, and ρ = 1: the gradient is that of −Σ weight · advantage · log-prob.
-    advantages: perToken(expected.groups, ({ advantage }) => advantage),
-    tokenWeights: perToken(expected.groups, ({ weight }) => weight),
-    oldLogProbs: new Float32Array(count),
-    referenceLogProbs: new Float32Array(count),
-    clipRatio: { low: 0.2, high: 0.2 },
-    klCoefficient: 0,
-    onPolicy: true,
-    importanceCap: null,
-  });
+  const results = await byTraining(policy, groupsOf(expected.groups), plainObjective(expected.groups));
   const logProbs = completionsOf(expected.groups).flatMap((completion) => completion.logProbs);
   assert.ok(largestDifference(results['logProbs']!, logProbs) <= 1e-3);
   for (const [name, { norm, entries, whole }] of Object.entries(expected.gradients)) {
@@ -152,7 +142,7 @@ test('the clipped objective of a tiny model and all its gradients equal those of
   assert.ok(Math.abs(mean(results['kl']!) - expected.kl) < 1e-5);
   const clipped = mean(results['clippedLow']!) + mean(results['clippedHigh']!);
   assert.ok(Math.abs(clipped - expected.clipFraction) < 1e-6);
-  assert.deepEqual(Object.keys(expected.gradients).sort(), Object.keys(policy.adapter).sort());
+  assert.deepEqual(Object.keys(expected.gradients).sort(), Object.keys(policy.tensors).sort());
   for (const [name, packed] of Object.entries(expected.gradients)) {
     const gradient = results[`gradient.${name}`]!;
     const reference = new Float64Array(bytes(packed));
@@ -168,12 +158,12 @@ test('logits of a tiny model with and without an adapter equal those of PEFT at 
   const { ids, base, adapted } = expected.logits;
   const layout = layoutPrompts(ids.map((_, i) => ids.slice(0, i + 1)));
   const temperature = new Float32Array(ids.length).fill(1);
-  for (const [packed, lora, adapter] of [
+  for (const [packed, trainable, tensors] of [
     [base, null, {}],
-    [adapted, policy.lora, policy.adapter],
+    [adapted, policy.trainable, policy.tensors],
   ] as const) {
-    const prefill = await prefillProgram(policy.weights, lora, { threads: 2 }, 'distribution');
-    const { logits } = await prefill.run(layout.symbols, { ...layout.feeds, ...adapter, temperature });
+    const prefill = await prefillProgram(policy.weights, trainable, { threads: 2 }, 'distribution');
+    const { logits } = await prefill.run(layout.symbols, { ...layout.feeds, ...tensors, temperature });
     await prefill.release();
     assert.ok(largestDifference(logits!, new Float32Array(bytes(packed))) < 1e-4);
   }

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import type { Group } from '../../../activities/policy/model/layout.ts';
 import { arrangeWeights } from '../../../activities/policy/model/programs.ts';
-import { openCheckpoint } from '../../../activities/policy/weights/checkpoint.ts';
+import { openCheckpoint, type Tensor } from '../../../activities/policy/weights/checkpoint.ts';
+import { initialParameters } from '../../../activities/policy/weights/parameters.ts';
 import { fixtureAdapter } from '../fixtureAdapter.ts';
-import type { Policy } from './paths.ts';
+import type { Objective, Policy } from './paths.ts';
 
 // What the fixtures hold and how they were made: test/fixtures/policy/README.md.
 
@@ -30,8 +31,32 @@ export async function policyOf(
 ): Promise<Policy> {
   const weights = arrangeWeights(await openCheckpoint(path));
   const { lora, tensors } = fixtureAdapter(weights.config, rank, alpha);
-  const adapter = Object.fromEntries([...tensors].map(([name, { data }]) => [name, data]));
-  return { weights, lora, adapter, threads: 2 };
+  return { weights, trainable: lora, tensors: arraysOf(tensors), threads: 2 };
+}
+
+/** A model as the policy that trains all its weights. */
+export async function fullPolicyOf(path: string): Promise<Policy> {
+  const { tensors } = initialParameters(await openCheckpoint(path), null, '');
+  const weights = arrangeWeights(await openCheckpoint(path));
+  return { weights, trainable: 'full', tensors: arraysOf(tensors), threads: 2 };
+}
+
+const arraysOf = (tensors: ReadonlyMap<string, Tensor>): Record<string, Float32Array> =>
+  Object.fromEntries([...tensors].map(([name, { data }]) => [name, data]));
+
+/** The gradient of −Σ weight · advantage · log-prob: far from any clipping, and ρ = 1. */
+export function plainObjective(groups: GoldenGroup[]): Objective {
+  const advantages = perToken(groups, ({ advantage }) => advantage);
+  return {
+    advantages,
+    tokenWeights: perToken(groups, ({ weight }) => weight),
+    oldLogProbs: new Float32Array(advantages.length),
+    referenceLogProbs: new Float32Array(advantages.length),
+    clipRatio: { low: 0.2, high: 0.2 },
+    importanceCap: null,
+    klCoefficient: 0,
+    onPolicy: true,
+  };
 }
 
 export const groupsOf = (groups: GoldenGroup[]): Group[] =>

@@ -14,12 +14,13 @@ import {
   type ModelWeights,
 } from '../../../activities/policy/model/programs.ts';
 import { BatchCache, CacheRoom } from '../../../activities/policy/rollout/cache.ts';
-import type { LoraShape } from '../../../activities/policy/weights/adapter.ts';
+import type { Trainable } from '../../../activities/policy/weights/parameters.ts';
 
 export interface Policy {
   weights: ModelWeights;
-  lora: LoraShape;
-  adapter: Record<string, Float32Array>;
+  trainable: Trainable;
+  /** Its own tensors: an adapter's, or those of `weights`. */
+  tensors: Record<string, Float32Array>;
   threads: number;
   /** Default 1. */
   temperature?: number;
@@ -30,7 +31,7 @@ type LogProbs = number[];
 
 /** By prefill, `prefix` tokens of it shared, and then one decode step a token: as sampling does, with the tokens given. */
 export async function bySampling(policy: Policy, groups: readonly Group[], prefix = 0): Promise<LogProbs> {
-  const { weights, lora, adapter, threads, temperature = 1 } = policy;
+  const { weights, trainable, tensors, threads, temperature = 1 } = policy;
   const { vocabulary } = weights.config;
   const [N, G] = [groups.length, Math.max(...groups.map(({ completions }) => completions.length))];
   const P = Math.max(...groups.map(({ promptIds }) => promptIds.length));
@@ -45,7 +46,7 @@ export async function bySampling(policy: Policy, groups: readonly Group[], prefi
       logProbs.push(Math.log(distribution[row * vocabulary + tokens[logProbs.length]!]!));
   };
 
-  const prefill = await prefillProgram(weights, lora, { threads }, 'distribution');
+  const prefill = await prefillProgram(weights, trainable, { threads }, 'distribution');
   const layout = layoutPrompts(
     groups.map(({ promptIds }) => promptIds),
     prefix,
@@ -53,7 +54,7 @@ export async function bySampling(policy: Policy, groups: readonly Group[], prefi
   const temperatures = (rows: number) => new Float32Array(rows).fill(temperature);
   const read = await prefill.run(layout.symbols, {
     ...layout.feeds,
-    ...adapter,
+    ...tensors,
     temperature: temperatures(N),
   });
   await prefill.release();
@@ -62,7 +63,8 @@ export async function bySampling(policy: Policy, groups: readonly Group[], prefi
     completions.forEach((_, g) => note(read['distribution']!, n, n, g));
   });
 
-  const decode = await decodeProgram(weights, lora, { threads }, 'distribution');
+  const adapted = trainable === 'full' ? null : trainable;
+  const decode = (await decodeProgram(weights, adapted, { threads }, 'distribution')).bind(tensors);
   const slots = Array.from({ length: N * G }, (_, slot) => slot);
   for (let t = 1; t < longest; t++) {
     const ids = groups.flatMap(({ completions }) =>
@@ -71,7 +73,6 @@ export async function bySampling(policy: Policy, groups: readonly Group[], prefi
     const step = await decode.run(
       { R: N * G, N, G, P, L: cache.length },
       {
-        ...adapter,
         ...cache.feeds(),
         ...placement(slots, N * G),
         tokenIds: BigInt64Array.from(ids, BigInt),
@@ -91,10 +92,10 @@ export async function bySampling(policy: Policy, groups: readonly Group[], prefi
 /** By the program that reads each prompt once for its completions. */
 export async function byScoring(policy: Policy, groups: readonly Group[]): Promise<LogProbs> {
   const layout = layoutGroups(groups);
-  const program = await logProbProgram(policy.weights, policy.lora, { threads: policy.threads });
+  const program = await logProbProgram(policy.weights, policy.trainable, { threads: policy.threads });
   const { logProbs } = await program.run(layout.symbols, {
     ...layout.feeds,
-    ...policy.adapter,
+    ...policy.tensors,
     temperature: Float32Array.of(policy.temperature ?? 1),
   });
   await program.release();
@@ -107,10 +108,10 @@ export async function byReading(policy: Policy, groups: readonly Group[]): Promi
     completions.map((ids) => ({ text: [...promptIds, ...ids], skip: promptIds.length - 1 })),
   );
   const layout = layoutTexts(texts.map(({ text }) => text));
-  const program = await textLogProbProgram(policy.weights, policy.lora, { threads: policy.threads });
+  const program = await textLogProbProgram(policy.weights, policy.trainable, { threads: policy.threads });
   const { logProbs } = await program.run(layout.symbols, {
     ...layout.feeds,
-    ...policy.adapter,
+    ...policy.tensors,
     temperature: Float32Array.of(policy.temperature ?? 1),
   });
   await program.release();
@@ -142,10 +143,10 @@ export async function byTraining(
   objective: Objective,
 ): Promise<Record<string, Float32Array>> {
   const layout = layoutGroups(groups);
-  const program = await trainingProgram(policy.weights, policy.lora, { threads: policy.threads });
+  const program = await trainingProgram(policy.weights, policy.trainable, { threads: policy.threads });
   const results = await program.run(layout.symbols, {
     ...layout.feeds,
-    ...policy.adapter,
+    ...policy.tensors,
     temperature: Float32Array.of(policy.temperature ?? 1),
     advantages: Float32Array.from(objective.advantages),
     tokenWeights: Float32Array.from(objective.tokenWeights),

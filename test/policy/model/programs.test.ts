@@ -20,7 +20,7 @@ const lora = { rank: 3, alpha: 6, targets: allTargets };
 
 function tinyPolicy(tiedHead: boolean): Policy {
   const weights = arrangeWeights(tinyCheckpoint({ tiedHead }));
-  return { weights, lora, adapter: randomAdapter(weights.config, lora), threads: 2 };
+  return { weights, trainable: lora, tensors: randomAdapter(weights.config, lora), threads: 2 };
 }
 
 /** Two or three completions of unequal length for prompts of unequal length, below the given vocabulary. */
@@ -93,7 +93,8 @@ test('prompts with a common beginning are read as they are alone', async () => {
 
 test('sampling, scoring, reading and training are one model (SmolLM2-135M)', async () => {
   const weights = arrangeWeights(await openCheckpoint(await modelPath()));
-  const policy = { weights, lora, adapter: randomAdapter(weights.config, lora, 'real', 0.02), threads: 2 };
+  const tensors = randomAdapter(weights.config, lora, 'real', 0.02);
+  const policy = { weights, trainable: lora, tensors, threads: 2 };
   const groups = groupsBelow(weights.config.vocabulary);
   const scored = await byScoring(policy, groups);
   const trained = await byTraining(policy, groups, objectiveFor(scored));
@@ -171,14 +172,14 @@ test('the training gradient equals finite differences of the loss, for every ada
     });
     return lossOf(logProbs!, objective);
   };
-  assert.ok(Math.abs((await lossAt(policy.adapter)) - results['loss']![0]!) < 1e-5);
+  assert.ok(Math.abs((await lossAt(policy.tensors)) - results['loss']![0]!) < 1e-5);
   const step = 2e-3;
-  for (const [name, values] of Object.entries(policy.adapter)) {
+  for (const [name, values] of Object.entries(policy.tensors)) {
     // Along the gradient itself: the slope there is its norm, which any wrong entry lowers.
     const gradient = results[`gradient.${name}`]!;
     const norm = Math.hypot(...gradient);
     const moved = (by: number) =>
-      lossAt({ ...policy.adapter, [name]: values.map((value, i) => value + (by * gradient[i]!) / norm) });
+      lossAt({ ...policy.tensors, [name]: values.map((value, i) => value + (by * gradient[i]!) / norm) });
     const near = (await moved(step)) - (await moved(-step));
     const far = (await moved(2 * step)) - (await moved(-2 * step));
     const slope = (8 * near - far) / (12 * step);
@@ -188,7 +189,7 @@ test('the training gradient equals finite differences of the loss, for every ada
     const direction = randomArray(`direction ${name}`, values.length, 1);
     const length = Math.hypot(...direction);
     const turned = (by: number) =>
-      lossAt({ ...policy.adapter, [name]: values.map((value, i) => value + (by * direction[i]!) / length) });
+      lossAt({ ...policy.tensors, [name]: values.map((value, i) => value + (by * direction[i]!) / length) });
     const across = ((await turned(step)) - (await turned(-step))) / (2 * step);
     const expected = gradient.reduce((total, slope_, i) => total + (slope_ * direction[i]!) / length, 0);
     assert.ok(Math.abs(across - expected) < 5e-3 * norm, `${name}: ${across} across, expected ${expected}`);
@@ -251,7 +252,7 @@ for (const tiedHead of [true, false])
     const temperature = new Float32Array(rows).fill(1);
     const { distribution } = await prefill.run(layout.symbols, {
       ...layout.feeds,
-      ...policy.adapter,
+      ...policy.tensors,
       temperature,
     });
     await prefill.release();
@@ -283,7 +284,7 @@ test('on policy the ratio is exactly 1, whatever the old log-probs say', async (
     oldLogProbs: results['logProbs']!,
     onPolicy: false,
   });
-  for (const name of Object.keys(policy.adapter))
+  for (const name of Object.keys(policy.tensors))
     assert.deepEqual(explicit[`gradient.${name}`], results[`gradient.${name}`]);
 });
 
@@ -305,7 +306,7 @@ test('on policy the importance weight is a constant made of this pass’s own lo
     importanceCap: null,
   });
   const withoutKl = await byTraining(policy, groups, { ...on, klCoefficient: 0 });
-  for (const name of Object.keys(policy.adapter)) {
+  for (const name of Object.keys(policy.tensors)) {
     const [gradient, expected] = [withoutKl[`gradient.${name}`]!, weighted[`gradient.${name}`]!];
     assert.ok(largestDifference(gradient, expected) < 1e-6 * Math.hypot(...expected), name);
   }

@@ -34,6 +34,17 @@ test('an unknown key is named by path with the nearest valid one', () => {
   ]);
 });
 
+test('the adapter may be null, for all weights, and its keys are checked all the same', () => {
+  const { training, ...config } = aConfig();
+  assert.ok(parseRunConfig({ ...config, training: { ...training, lora: null } }).ok);
+  assert.deepEqual(problemsOf({ ...config, training: { ...training, lora: { ...training.lora, rnk: 8 } } }), [
+    "training.lora.rnk: unknown key; the nearest valid one is 'rank'",
+  ]);
+  assert.deepEqual(problemsOf({ ...config, targets: ['q'], training }), [
+    "targets: unknown key; the nearest valid one is 'training.lora.targets'",
+  ]);
+});
+
 test('a key in the wrong place is told where it belongs', () => {
   assert.deepEqual(problemsOf({ ...aConfig(), learningRate: 1e-4 }), [
     "learningRate: unknown key; the nearest valid one is 'training.learningRate'",

@@ -14,7 +14,7 @@ export {
 } from './elementwise.ts';
 export { attention, type Segment } from './attention.ts';
 export { concat, expand, reshape, split, transpose } from './shape.ts';
-export { gatherRows, packRows, spreadRows, type Placement } from './rows.ts';
+export { embed, gatherRows, packRows, spreadRows, type Placement } from './rows.ts';
 export { linear, loraLinears, type LoraLinear } from './linear.ts';
 export { rmsNorm } from './norm.ts';
 export { rotary, type RotaryTables } from './rotary.ts';

@@ -2,10 +2,11 @@ import type { Shape } from '../dims.ts';
 import { emit, type Value } from '../graph.ts';
 import { operation } from '../operation.ts';
 import { sum } from './reduce.ts';
+import { reshape } from './shape.ts';
 
 /**
- * x / sqrt(mean(x²) + ε) · weight over the last axis; the weight stays frozen. With r = 1 / sqrt(mean(x²) + ε),
- * which the kernel gives as its second output, dx = r · (dy · weight) − x · r² / n · Σ(dy · y).
+ * x / sqrt(mean(x²) + ε) · weight over the last axis. With r = 1 / sqrt(mean(x²) + ε), which the kernel gives as its
+ * second output, dx = r · (dy · weight) − x · r² / n · Σ(dy · y) and dweight = Σ over rows of dy · x · r.
  */
 export const rmsNorm = operation('rmsNorm', (x: Value, weight: Value, epsilon: number) => {
   const axis = x.shape.length - 1;
@@ -18,15 +19,21 @@ export const rmsNorm = operation('rmsNorm', (x: Value, weight: Value, epsilon: n
     [{ shape: x.shape }, { shape: perRow }],
     { axis: -1, epsilon: { float: epsilon }, stash_type: 1 },
   ) as [Value, Value];
+  const slope = (dy: Value): Value => {
+    const total = sum(emit('Mul', [dy, y], x.shape), [axis]);
+    const squared = emit('Mul', [emit('Mul', [r, r], perRow), x.graph.scalar(1 / size)], perRow);
+    const along = emit('Mul', [x, emit('Mul', [total, squared], perRow)], x.shape);
+    const across = emit('Mul', [emit('Mul', [dy, weight], x.shape), r], x.shape);
+    return emit('Sub', [across, along], x.shape);
+  };
+  const weightSlope = (dy: Value): Value => {
+    const normed = emit('Mul', [x, r], x.shape);
+    const rows = [...x.shape.keys()].slice(0, axis);
+    return reshape(sum(emit('Mul', [dy, normed], x.shape), rows), weight.shape);
+  };
   return {
     inputs: [x, weight],
     output: y,
-    gradient: (dy) => {
-      const total = sum(emit('Mul', [dy, y], x.shape), [axis]);
-      const squared = emit('Mul', [emit('Mul', [r, r], perRow), x.graph.scalar(1 / size)], perRow);
-      const along = emit('Mul', [x, emit('Mul', [total, squared], perRow)], x.shape);
-      const across = emit('Mul', [emit('Mul', [dy, weight], x.shape), r], x.shape);
-      return [emit('Sub', [across, along], x.shape), null];
-    },
+    gradient: (dy) => [x.tracked ? slope(dy) : null, weight.tracked ? weightSlope(dy) : null],
   };
 });

@@ -1,6 +1,7 @@
 import { emit, type Value } from '../graph.ts';
 import { operation, type Gradients } from '../operation.ts';
 import { gemm } from './linear.ts';
+import { expand, reshape } from './shape.ts';
 
 /**
  * Rows of a matrix x [T, H] by index [R]; rows may repeat. The gradient adds up with a one-hot matrix product:
@@ -18,6 +19,23 @@ export const gatherRows = operation('gatherRows', (x: Value, index: Value) => {
     },
   };
 });
+
+/**
+ * Rows of a table [vocab, H] by token id [T], which may repeat. As `gatherRows`, for a table with so many rows that a
+ * one-hot matrix would be larger than all else: the gradient adds each row of dy to a table of zeros, which takes
+ * hardly longer than writing those.
+ */
+export const embed = operation('embed', (table: Value, tokenIds: Value) => ({
+  inputs: [table],
+  output: rowsAt(table, tokenIds),
+  gradient: (dy) => {
+    const { graph } = table;
+    const ids = reshape(tokenIds, [tokenIds.shape[0]!, 1]);
+    const [index] = graph.node('Expand', [ids, graph.sizes(dy.shape)], [{ shape: dy.shape, type: 'int64' }]);
+    const zeros = expand(graph.scalar(0), table.shape);
+    return [emit('ScatterElements', [zeros, index!, dy], table.shape, { axis: 0, reduction: 'add' })];
+  },
+}));
 
 /** Where T rows stand among S slots, of which some stay empty. */
 export interface Placement {
