@@ -3,6 +3,7 @@ import { TypedFailure } from '../../../workflows/contract/failures.ts';
 import type { Progress } from '../policy.ts';
 import { ByteCache } from './byteCache.ts';
 import { openEngine, type Engine } from './engine.ts';
+import { outOfMemory, saysOutOfMemory } from './outOfMemory.ts';
 import { Aborted, type FromChild, type OperationCall, type ToChild } from './protocol.ts';
 
 /**
@@ -45,16 +46,16 @@ async function answer(call: OperationCall): Promise<void> {
     engine ??= await openEngine(modelPath, Number(threads), betweenSteps);
     send({ kind: 'result', output: await engine.perform(call, { blob, keep, betweenSteps }) });
   } catch (error) {
-    if (error instanceof Aborted) send({ kind: 'aborted' });
-    else if (error instanceof TypedFailure)
-      send({ kind: 'failed', type: error.type, message: error.message });
-    else
-      send({
-        kind: 'failed',
-        type: null,
-        message: error instanceof Error ? (error.stack ?? error.message) : String(error),
-      });
+    send(error instanceof Aborted ? { kind: 'aborted' } : failureOf(error));
   }
+}
+
+function failureOf(error: unknown): FromChild {
+  if (error instanceof TypedFailure) return { kind: 'failed', type: error.type, message: error.message };
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  if (!saysOutOfMemory(message)) return { kind: 'failed', type: null, message };
+  const failure = outOfMemory(message);
+  return { kind: 'failed', type: failure.type, message: failure.message };
 }
 
 /**
