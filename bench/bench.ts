@@ -1,8 +1,17 @@
 import { createHash } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { openDevice } from '../activities/policy/engine/device.ts';
 import type { Blob, Device, Tokenizer } from '../activities/policy/policy.ts';
-import { keyOf, keyToHex } from '../activities/random.ts';
 import { openTokenizer } from '../activities/policy/tokenizer/tokenizer.ts';
+import {
+  decodeParameters,
+  encodeParameters,
+  type PolicyParameters,
+} from '../activities/policy/weights/parameters.ts';
+import { writePeftFolder } from '../activities/policy/weights/export.ts';
+import { keyOf, keyToHex, stream } from '../activities/random.ts';
 import type { TrainingConfig } from '../workflows/contract/config.ts';
 import type { Report } from '../infra/problem.ts';
 import type { Contender } from './compare.ts';
@@ -40,7 +49,12 @@ export const training: TrainingConfig = {
 export interface Bench {
   device: Device;
   tokenizer: Tokenizer;
+  /** Its B is small but not zero, so that every part of it has a gradient. */
   adapter: Blob;
+  /** The same adapter for Python's `peft`. */
+  adapterFolder: string;
+  /** For files that end with the bench. */
+  folder: string;
   modelPath: string;
   threads: number;
   rounds: number;
@@ -51,6 +65,8 @@ export interface Bench {
    */
   peers(wanted: { name: string; script: string; args?: (string | number)[] }[]): Promise<NamedPeer[]>;
   absent: Record<string, string>;
+  /** What each peer that was started computes with. */
+  libraries: Record<string, string>;
 }
 
 export interface NamedPeer {
@@ -64,16 +80,23 @@ export async function openBench(
   const { python, ...rest } = options;
   const tokenizer = await openTokenizer(options.modelPath);
   const device = await openDevice({ modelPath: options.modelPath, threads: options.threads });
-  const adapter = blobOf(await device.initialPolicy(lora, 'bench'));
+  const bytes = encodeParameters(awoken(decodeParameters(await device.initialPolicy(lora, 'bench'))));
+  const folder = await mkdtemp(join(tmpdir(), 'reiterate-bench-'));
+  const adapterFolder = join(folder, 'adapter');
+  await writePeftFolder(adapterFolder, lora, bytes, 'HuggingFaceTB/SmolLM2-135M-Instruct');
   const absent: Record<string, string> = {};
+  const libraries: Record<string, string> = {};
   let started: Peer[] = [];
   const stopPeers = () => Promise.all(started.map((peer) => peer.stop()));
   return {
     ...rest,
     tokenizer,
     device,
-    adapter,
+    adapter: blobOf(bytes),
+    adapterFolder,
+    folder,
     absent,
+    libraries,
     async peers(wanted) {
       await stopPeers();
       started = [];
@@ -84,6 +107,7 @@ export async function openBench(
           const peer = await Peer.start(python, script, [options.modelPath, options.threads, ...args]);
           started.push(peer);
           found.push({ name, peer });
+          libraries[name] = peer.library;
         } catch (error) {
           absent[name] = error instanceof Error ? error.message : String(error);
           options.report(`${name} is left out: ${absent[name]}`);
@@ -93,13 +117,24 @@ export async function openBench(
     },
     async close() {
       await Promise.all([device.close(), stopPeers()]);
+      await rm(folder, { recursive: true, force: true });
     },
   };
 }
 
-/** A peer asked the same thing each time; it answers `{ value }` in `scale`-ths of the comparison's unit. */
-export function asking({ name, peer }: NamedPeer, request: object, scale = 1): Contender {
-  return { name, measure: async () => scale * (await peer.ask<{ value: number }>(request)).value };
+/** A fresh adapter as if it had learned a little: B is no longer zero. */
+function awoken({ trainable, tensors }: PolicyParameters): PolicyParameters {
+  for (const [name, { data }] of tensors) {
+    if (!name.includes('.lora_B.')) continue;
+    const draw = stream(['bench', name]);
+    for (let i = 0; i < data.length; i++) data[i] = 2e-3 * (draw() - 0.5);
+  }
+  return { trainable, tensors };
+}
+
+/** A peer asked the same thing each time; it answers `{ value }` in the comparison's unit. */
+export function asking({ name, peer }: NamedPeer, request: object): Contender {
+  return { name, measure: async () => (await peer.ask<{ value: number }>(request)).value };
 }
 
 export async function seconds(work: () => Promise<unknown>): Promise<number> {

@@ -1,11 +1,14 @@
 import type { Report } from '../infra/problem.ts';
+import type { GradientMatch } from './gradient.ts';
 
 /** tok/s: more is better. Of the others less is. */
-export type Unit = 'tok/s' | 'ms' | 's' | 'MiB';
+export type Unit = 'tok/s' | 's' | 'MiB';
 
 /** Someone who can be measured again and again. */
 export interface Contender {
   name: string;
+  /** What ours could be at best, not another program: ours is a share of it. */
+  bound?: boolean;
   /** One measurement, in the comparison's unit. */
   measure(): Promise<number>;
   /** Frees what it holds, when it is not measured any more. */
@@ -18,6 +21,10 @@ export interface Result {
   unit: Unit;
   ours: number;
   peers: Record<string, number>;
+  /** What ours could be at best. */
+  bounds: Record<string, number>;
+  /** Of an update: whether each peer finds the same gradient. */
+  gradients?: Record<string, GradientMatch>;
 }
 
 export function median(values: number[]): number {
@@ -27,8 +34,8 @@ export function median(values: number[]): number {
 }
 
 /** How many times better ours is. */
-export function ratio(result: Result, peer: number): number {
-  return result.unit === 'tok/s' ? result.ours / peer : peer / result.ours;
+export function ratio({ unit, ours }: Pick<Result, 'unit' | 'ours'>, other: number): number {
+  return unit === 'tok/s' ? ours / other : other / ours;
 }
 
 /**
@@ -39,11 +46,11 @@ export async function compare(
   name: string,
   unit: Unit,
   ours: Contender,
-  peers: Contender[],
+  others: Contender[],
   rounds: number,
   report: Report,
 ): Promise<Result> {
-  const contenders = [ours, ...peers];
+  const contenders = [ours, ...others];
   const measured = contenders.map((): number[] => []);
   const lost = new Set<Contender>();
   try {
@@ -67,13 +74,11 @@ export async function compare(
     // A peer may need all the memory there is.
     for (const contender of contenders) await contender.close?.();
   }
-  const [own = [], ...others] = measured;
-  return {
-    name,
-    unit,
-    ours: median(own),
-    peers: Object.fromEntries(
-      peers.flatMap((peer, i) => (lost.has(peer) ? [] : [[peer.name, median(others[i]!)]])),
-    ),
-  };
+  const medians = (bound: boolean) =>
+    Object.fromEntries(
+      others.flatMap((other, i) =>
+        (other.bound ?? false) === bound && !lost.has(other) ? [[other.name, median(measured[i + 1]!)]] : [],
+      ),
+    );
+  return { name, unit, ours: median(measured[0]!), peers: medians(false), bounds: medians(true) };
 }

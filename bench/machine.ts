@@ -4,6 +4,8 @@ import { run } from '../infra/setup/command.ts';
 
 /** Where and with what the numbers were measured. */
 export interface Machine {
+  /** UTC, e.g. 2026-01-31. */
+  date: string;
   processor: string;
   cores: number;
   threads: number;
@@ -33,6 +35,7 @@ export async function machine(python: string, threads: number): Promise<Machine>
   const numberOf = (field: string) => new RegExp(`^${field}\\s*: (\\d+)$`, 'm').exec(information)?.[1];
   const [family, model] = [numberOf('cpu family'), numberOf('model')];
   return {
+    date: new Date().toISOString().slice(0, 10),
     // Some machines hide which processor they have behind one name for several generations.
     processor: `${cpus()[0]?.model ?? 'unknown'}${family && model ? ` (family ${family}, model ${model})` : ''}`,
     cores: cpus().length,

@@ -1,18 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import { openDevice } from '../activities/policy/engine/device.ts';
 import type { Device } from '../activities/policy/policy.ts';
-import { keysOf, lora, textTokens } from './bench.ts';
+import { groupsOf, padded, update } from './batch.ts';
+import { keysOf, textTokens } from './bench.ts';
 import type { Bench, NamedPeer } from './bench.ts';
 import type { Result } from './compare.ts';
-import { scored, update } from './train.ts';
+import { torchTrainers } from './train.ts';
 
 const batch = 64;
 const newTokens = 384;
-const groups = 8;
 
 /**
  * The most memory a process held, model included: sampling 64 answers of up to 384 tokens after a prompt of 64; and
- * one update on 8 groups of 8 completions × 50 after prompts of 200, which PyTorch computes group by group. Measured
+ * one update on 8 groups of 8 completions × 50 after prompts of 200, which PyTorch computes 8 rows at a time. Measured
  * once, each of ours in an engine of its own: memory does not vary as times do.
  */
 export async function memory(bench: Bench): Promise<Result[]> {
@@ -34,15 +34,11 @@ export async function memory(bench: Bench): Promise<Result[]> {
     peer: { promptIds, batch, newTokens },
   });
 
-  const [trainer] = await bench.peers([
-    { name: 'PyTorch + PEFT, as installed', script: 'torch_train.py', args: ['installed'] },
-  ]);
-  const ids = textTokens(bench.tokenizer, 600);
-  const completions = Array.from({ length: 8 }, (_, i) => ids.slice(200 + 50 * i, 250 + 50 * i));
-  const group = await scored(bench, ids.slice(0, 200), completions);
+  const [trainer] = await bench.peers(torchTrainers(bench).slice(0, 1));
+  const groups = await groupsOf(bench, { groups: 8, prompt: 200, completions: 8, completion: 50 });
   const training = await measured(bench, 'memory, update on 8 × (200 + 8 × 50)', trainer, {
-    ours: (device) => update({ ...bench, device }, new Array(groups).fill(group)),
-    peer: { lora, promptIds: ids.slice(0, 200), completions },
+    ours: (device) => update({ ...bench, device }, groups),
+    peer: padded(groups),
   });
   return [sampling, training];
 }
@@ -64,7 +60,7 @@ async function measured(
       peers[named.name] = await peakMiB(named.peer.processId);
       report(`${name}: ${named.name} ${peers[named.name]} MiB`);
     }
-    return { name, unit: 'MiB', ours, peers };
+    return { name, unit: 'MiB', ours, peers, bounds: {} };
   } finally {
     await device.close();
   }

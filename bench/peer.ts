@@ -13,6 +13,7 @@ export class Peer {
   readonly #child: ChildProcess;
   readonly #answers: AsyncIterator<string>;
   readonly #lastWords: string[] = [];
+  #library = '';
 
   private constructor(name: string, child: ChildProcess) {
     this.#name = name;
@@ -34,7 +35,7 @@ export class Peer {
     const peer = new Peer(script, child);
     await once(child, 'spawn');
     try {
-      await peer.#answer();
+      peer.#library = ((await peer.#answer()) as { library: string }).library;
     } catch (error) {
       await peer.stop();
       throw error;
@@ -44,6 +45,11 @@ export class Peer {
 
   get processId(): number | null {
     return this.#child.pid ?? null;
+  }
+
+  /** What it computes with, in its own words: matrix library and instructions. */
+  get library(): string {
+    return this.#library;
   }
 
   async ask<T>(request: object): Promise<T> {

@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writePeftFolder } from '../activities/policy/weights/export.ts';
 import { blobOf, keysOf, lora, training } from './bench.ts';
@@ -60,27 +58,23 @@ export async function peftParity(bench: Bench): Promise<Parity> {
     adapter = blobOf(result.policy);
     optimizer = blobOf(result.optimizer);
   }
-  const folder = await mkdtemp(join(tmpdir(), 'reiterate-peft-'));
-  try {
-    await writePeftFolder(folder, lora, await adapter.load(), 'HuggingFaceTB/SmolLM2-135M-Instruct');
-    const peers = await bench.peers([{ name: 'PEFT', script: 'peft_log_probs.py', args: [folder] }]);
-    const [python] = peers;
-    if (!python) throw new Error(`PEFT did not open the exported adapter: ${bench.absent['PEFT']}`);
-    const theirs = await python.peer.ask<{ base: number[][]; adapted: number[][] }>({ sequences });
-    const ours = async (blob: typeof adapter | null) =>
-      (await device.logProbs(blob, sequences)).map((all) => all.slice(1).map((value) => value!));
-    const adapted = largestGap(await ours(adapter), theirs.adapted);
-    const base = largestGap(await ours(null), theirs.base);
-    return {
-      tokens: theirs.base.flat().length,
-      adapted,
-      base,
-      effect: largestGap(theirs.adapted, theirs.base),
-      agrees: adapted <= tolerance && base <= tolerance,
-    };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  const folder = join(bench.folder, 'trained');
+  await writePeftFolder(folder, lora, await adapter.load(), 'HuggingFaceTB/SmolLM2-135M-Instruct');
+  const peers = await bench.peers([{ name: 'PEFT', script: 'peft_log_probs.py', args: [folder] }]);
+  const [python] = peers;
+  if (!python) throw new Error(`PEFT did not open the exported adapter: ${bench.absent['PEFT']}`);
+  const theirs = await python.peer.ask<{ base: number[][]; adapted: number[][] }>({ sequences });
+  const ours = async (blob: typeof adapter | null) =>
+    (await device.logProbs(blob, sequences)).map((all) => all.slice(1).map((value) => value!));
+  const adapted = largestGap(await ours(adapter), theirs.adapted);
+  const base = largestGap(await ours(null), theirs.base);
+  return {
+    tokens: theirs.base.flat().length,
+    adapted,
+    base,
+    effect: largestGap(theirs.adapted, theirs.base),
+    agrees: adapted <= tolerance && base <= tolerance,
+  };
 }
 
 function largestGap(a: number[][], b: number[][]): number {

@@ -11,76 +11,54 @@ import { machine } from './machine.ts';
 import { memory } from './memory.ts';
 import type { Machine } from './machine.ts';
 import { peftParity } from './peft-parity.ts';
-import type { Parity } from './peft-parity.ts';
 import { ensurePython } from './python.ts';
-import { ratio } from './compare.ts';
-import { profile, type Profile } from './profile.ts';
+import { curveChart, ratioChart } from './chart.ts';
 import type { Result } from './compare.ts';
+import { load } from './load.ts';
+import { profile } from './profile.ts';
+import { scaling } from './scaling.ts';
 import { step } from './step.ts';
+import { textOf, type Output } from './text.ts';
 import { train } from './train.ts';
 
-const usage = `npm run bench -- [decode] [train] [step] [memory] [profile] [parity] [--json] [--threads N] [--rounds N]
+const usage = `npm run bench -- [decode] [load] [train] [step] [memory] [scaling] [profile] [parity]
+                     [--json] [--threads N] [--rounds N]
 
   decode   batched sampling beside llama.cpp and transformers
-  train    one update beside PyTorch + PEFT, as installed and with oneDNN
+  load     256 rollouts of uneven length, beside the rate of a batch that is always full
+  train    one update beside PyTorch + PEFT, as installed and with oneDNN, and whether the gradients agree
   step     one whole GRPO step beside TRL
   memory   the most memory that sampling and an update take
+  scaling  how cost grows with batch, context, tokens, rank and model size
   profile  where the time of a decode step and of a training pass goes
   parity   a trained adapter opened by Python's peft: the same log-probs?
 
-Without names: the first four; their results also go to bench/results/.`;
+Without names: the first five; their results also go to bench/results/, with a chart. So do those of scaling.`;
 
 // TRL first: its step takes nearly all memory of a machine with 24 GiB, so it wants it fresh.
-const benchmarks: Record<string, (bench: Bench) => Promise<Result[]>> = { step, decode, train, memory };
+const benchmarks: Record<string, (bench: Bench) => Promise<Result[]>> = {
+  step,
+  decode,
+  load,
+  train,
+  memory,
+};
 
 /** What is asked for by name only. */
-const extras = ['profile', 'parity'];
+const extras = ['scaling', 'profile', 'parity'];
 
-function table(results: Result[]): string {
-  const rows = results.flatMap((result) => [
-    [result.name, 'reiterate', result.ours.toPrecision(4), result.unit, ''],
-    ...Object.entries(result.peers).map(([name, value]) => [
-      '',
-      name,
-      value.toPrecision(4),
-      result.unit,
-      `${ratio(result, value).toFixed(2)} ×`,
-    ]),
-  ]);
-  const all = [['benchmark', 'program', 'median', '', 'ours is'], ...rows];
-  const widths = all[0]!.map((_, column) => Math.max(...all.map((row) => row[column]!.length)));
-  return all
-    .map((row) =>
-      row
-        .map((cell, i) => cell.padEnd(widths[i]!))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
-}
-
-function profileLines({ name, milliseconds, share }: Profile): string {
-  const shares = Object.entries(share).map(
-    ([kind, part]) => `  ${(100 * part).toFixed(1).padStart(5)} %  ${kind}`,
-  );
-  return [`${name}: ${milliseconds.toFixed(0)} ms a run`, ...shares].join('\n');
-}
-
-function parityLine({ tokens, adapted, base, effect, agrees }: Parity): string {
-  const gaps = `with the adapter ${adapted.toExponential(1)}, without ${base.toExponential(1)}`;
-  return (
-    `parity with PEFT: ${agrees ? 'agrees' : 'DIFFERS'}; largest gap over ${tokens} tokens ${gaps}; ` +
-    `the adapter moves log-probs by up to ${effect.toPrecision(2)}`
-  );
-}
-
-async function save(machine: Machine, content: object): Promise<string> {
+/** Writes `content` and a chart of it; returns the path of the first. */
+async function save(machine: Machine, kind: string, content: object, chart: string): Promise<string> {
   const folder = fileURLToPath(new URL('results/', import.meta.url));
-  const processor = machine.processor.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
-  const file = join(folder, `${new Date().toISOString().slice(0, 10)}-${processor}.json`);
+  const processor = machine.processor
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replace(/-$/, '');
+  const stem = join(folder, `${machine.date}-${processor}${kind}`);
   await mkdir(folder, { recursive: true });
-  await writeFile(file, JSON.stringify(content, null, 2) + '\n');
-  return file;
+  await writeFile(`${stem}.json`, JSON.stringify(content, null, 2) + '\n');
+  await writeFile(`${stem}.svg`, chart);
+  return `${stem}.json`;
 }
 
 /** Runs what the arguments name; progress goes to stderr, results to stdout. Returns the exit code. */
@@ -113,33 +91,27 @@ async function main(): Promise<number> {
   try {
     const results: Result[] = [];
     for (const name of wanted) results.push(...((await benchmarks[name]?.(bench)) ?? []));
+    const curves = wanted.includes('scaling') ? await scaling(bench) : null;
     const profiles = wanted.includes('profile') ? await profile(bench) : null;
     const parity = wanted.includes('parity') ? await peftParity(bench) : null;
     const where = await machine(python, threads);
-    const output = {
+    const output: Output = {
+      schema: 1,
       machine: where,
+      rounds,
+      libraries: bench.libraries,
       results,
       absent: bench.absent,
+      ...(curves ? { curves } : {}),
       ...(profiles ? { profiles } : {}),
       ...(parity ? { parity } : {}),
     };
     const complete = Object.keys(benchmarks).every((name) => wanted.includes(name));
-    if (complete) report(`written to ${await save(where, output)}`);
-    if (values.json) console.log(JSON.stringify(output, null, 2));
-    else {
-      console.log(
-        `${where.processor}, ${where.cores} cores, ${threads} threads, ${where.instructions.join(' ')}`,
-      );
-      console.log(
-        Object.entries(where.versions)
-          .map(([name, version]) => `${name} ${version}`)
-          .join(', '),
-      );
-      if (results.length > 0) console.log(`\n${table(results)}`);
-      for (const each of profiles ?? []) console.log(`\n${profileLines(each)}`);
-      if (parity) console.log(`\n${parityLine(parity)}`);
-    }
-    return parity?.agrees === false ? 1 : 0;
+    if (complete) report(`written to ${await save(where, '', output, ratioChart(results))}`);
+    if (curves) report(`written to ${await save(where, '-scaling', output, curveChart(curves))}`);
+    console.log(values.json ? JSON.stringify(output, null, 2) : textOf(output));
+    const gradients = results.flatMap((result) => Object.values(result.gradients ?? {}));
+    return [parity, ...gradients].some((match) => match?.agrees === false) ? 1 : 0;
   } finally {
     await bench.close();
   }

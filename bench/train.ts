@@ -1,86 +1,60 @@
-import { training, asking, lora, seconds, textTokens } from './bench.ts';
-import type { Bench } from './bench.ts';
-import { compare } from './compare.ts';
+import { groupsOf, padded, update, type BatchShape } from './batch.ts';
+import { asking, seconds, type Bench, type NamedPeer } from './bench.ts';
+import { compare, type Contender, type Result } from './compare.ts';
+import { matchGradients } from './gradient.ts';
 import { trainingRoof } from './roof.ts';
-import type { Contender, Result } from './compare.ts';
-import type { TrainGroup } from '../activities/policy/policy.ts';
 
 /**
- * One update (forward, backward, AdamW on a LoRA of all linears): at equal tokens, one sequence of 512; and of a
- * group of 8 completions × 50 after one prompt of 200, which PyTorch computes 8 times and ours once. Ours with the
- * way to the engine process and back, adapter and optimizer state included.
+ * One update (forward, backward, AdamW on a LoRA of all linears): at equal tokens, one sequence of 512; and of a GRPO
+ * batch, 4 groups of 8 completions × 50 after prompts of 200. PyTorch computes the batch as TRL does, in rows of prompt
+ * and completion, so each prompt 8 times, and we once; of the batch the gradients are compared, too. Ours with the way to
+ * the engine process and back, adapter and optimizer state included.
  */
 export async function train(bench: Bench): Promise<Result[]> {
-  const { rounds, report } = bench;
-  const peers = await bench.peers([
-    { name: 'PyTorch + PEFT, as installed', script: 'torch_train.py', args: ['installed'] },
-    { name: 'PyTorch + PEFT, oneDNN', script: 'torch_train.py', args: ['onednn'] },
-  ]);
-  const measured = async (
-    name: string,
-    unit: 'tok/s' | 'ms',
-    prompt: number,
-    count: number,
-    length: number,
-  ) => {
-    const ids = textTokens(bench.tokenizer, prompt + count * length);
-    const promptIds = ids.slice(0, prompt);
-    const completions = Array.from({ length: count }, (_, i) =>
-      ids.slice(prompt + i * length, prompt + (i + 1) * length),
-    );
-    const inUnit = (taken: number) => (unit === 'ms' ? 1000 * taken : (prompt + count * length) / taken);
-    const group = await scored(bench, promptIds, completions);
-    const ours: Contender = {
-      name: 'reiterate (fp32)',
-      measure: async () => inUnit(await seconds(() => update(bench, [group]))),
-    };
-    const others = peers.map((peer) => {
-      const contender = asking(peer, { lora, promptIds, completions });
-      return { ...contender, measure: async () => inUnit(await contender.measure()) };
-    });
-    const roof = await trainingRoof(bench, prompt + count * length, count * length);
-    others.push({ ...roof, measure: async () => inUnit((prompt + count * length) / (await roof.measure())) });
-    return compare(name, unit, ours, others, rounds, report);
-  };
+  const peers = await bench.peers(torchTrainers(bench));
+  const sequence = { groups: 1, prompt: 1, completions: 1, completion: 511 };
+  const batch = { groups: 4, prompt: 200, completions: 8, completion: 50 };
   return [
-    await measured('train, T = 512', 'tok/s', 1, 1, 511),
-    await measured('train, prompt 200 + 8 × 50', 'ms', 200, 8, 50),
+    await measured(bench, 'train, T = 512', 'tok/s', sequence, peers),
+    {
+      ...(await measured(bench, 'train, 4 × (200 + 8 × 50)', 's', batch, peers)),
+      gradients: await matchGradients(bench, await groupsOf(bench, batch), peers),
+    },
   ];
 }
 
-/** A group as sampling would hand it over: with the log-probs its tokens have. */
-export async function scored(
-  { device, adapter }: Bench,
-  promptIds: number[],
-  completions: number[][],
-): Promise<TrainGroup> {
-  const logProbs = await device.logProbs(
-    adapter,
-    completions.map((tokenIds) => [...promptIds, ...tokenIds]),
-  );
-  return {
-    promptIds,
-    completions: completions.map((tokenIds, i) => ({
-      tokenIds,
-      logProbs: logProbs[i]!.slice(promptIds.length).map((value) => value!),
-      policyLogProbs: logProbs[i]!.slice(promptIds.length).map((value) => value!),
-      advantage: completions.length > 1 ? (2 * i) / (completions.length - 1) - 1 : 1,
-      trained: true,
-    })),
-  };
+/** PyTorch with the bench's adapter, as installed and with its frozen linears sent to oneDNN. */
+export function torchTrainers({ adapterFolder }: Bench): Parameters<Bench['peers']>[0] {
+  return [
+    { name: 'PyTorch + PEFT, as installed', script: 'torch_train.py', args: [adapterFolder, 'installed'] },
+    { name: 'PyTorch + PEFT, oneDNN', script: 'torch_train.py', args: [adapterFolder, 'onednn'] },
+  ];
 }
 
-export function update(
-  { device, adapter }: Pick<Bench, 'device' | 'adapter'>,
-  groups: TrainGroup[],
-): Promise<unknown> {
-  return device.update({
-    policy: adapter,
-    optimizer: null,
-    reference: null,
-    groups,
-    training,
-    temperature: 1,
-    maxNewTokens: 512,
+async function measured(
+  bench: Bench,
+  name: string,
+  unit: 'tok/s' | 's',
+  shape: BatchShape,
+  peers: readonly NamedPeer[],
+): Promise<Result> {
+  const { groups: count, prompt, completions, completion } = shape;
+  const groups = await groupsOf(bench, shape);
+  const scored = completions * completion;
+  const inUnit = (taken: number) => (unit === 's' ? taken : (count * (prompt + scored)) / taken);
+  const ours: Contender = {
+    name: 'reiterate (fp32)',
+    measure: async () => inUnit(await seconds(() => update(bench, groups))),
+  };
+  const theirs = peers.map((peer): Contender => {
+    const contender = asking(peer, padded(groups));
+    return { ...contender, measure: async () => inUnit(await contender.measure()) };
   });
+  // Of one group, which is what a pass holds.
+  const roof = await trainingRoof(bench, prompt + scored, scored);
+  const bound: Contender = {
+    ...roof,
+    measure: async () => inUnit((count * (prompt + scored)) / (await roof.measure())),
+  };
+  return compare(name, unit, ours, [...theirs, bound], bench.rounds, bench.report);
 }

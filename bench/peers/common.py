@@ -1,5 +1,5 @@
 """What every peer does: load once, then answer one JSON request a line with one JSON line."""
-import json, os, sys, time
+import json, os, re, sys, time
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
@@ -14,9 +14,9 @@ def say(value):
     answers.flush()
 
 
-def requests():
-    """Says `ready`, then gives the requests as they come."""
-    say({"ready": True})
+def requests(library):
+    """Says with what it computes, then gives the requests as they come."""
+    say({"library": library})
     for line in sys.stdin:
         yield json.loads(line)
 
@@ -25,6 +25,17 @@ def seconds(work):
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
+
+
+def torch_library():
+    """The matrix libraries that PyTorch has, and the instructions it uses."""
+    import torch
+
+    told = torch.__config__.show()
+    mkl = re.search(r"Math Kernel Library Version (\S+)", told)
+    onednn = re.search(r"MKL-DNN v(\S+)", told)
+    found = [f"MKL {mkl[1]}" if mkl else "no MKL", f"oneDNN {onednn[1]}" if onednn else "no oneDNN"]
+    return ", ".join(["PyTorch", *found, torch.backends.cpu.get_cpu_capability()])
 
 
 def load(path, threads):

@@ -53,5 +53,5 @@ def decode(prompt, size, steps):
     return size * steps / taken
 
 
-for request in requests():
+for request in requests(f"llama.cpp, {llama.llama_print_system_info().decode()}"):
     say({"value": decode(request["promptIds"], request["batch"], request["newTokens"])})

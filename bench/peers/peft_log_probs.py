@@ -6,7 +6,7 @@ request: { "sequences": [[...], ...] } → { "base": [[...], ...], "adapted": [[
 import sys
 import torch
 from peft import PeftModel
-from common import load, requests, say
+from common import load, requests, say, torch_library
 
 model = PeftModel.from_pretrained(load(sys.argv[1], int(sys.argv[2])), sys.argv[3])
 model.eval()
@@ -18,7 +18,7 @@ def log_probs(ids):
     return scores.gather(-1, torch.tensor(ids[1:])[:, None])[:, 0].tolist()
 
 
-for request in requests():
+for request in requests(torch_library()):
     adapted = [log_probs(ids) for ids in request["sequences"]]
     with model.disable_adapter():
         base = [log_probs(ids) for ids in request["sequences"]]

@@ -5,12 +5,12 @@ request: { "promptIds": [...], "batch": B, "newTokens": N } → { "value": token
 """
 import sys
 import torch
-from common import load, requests, say, seconds
+from common import load, requests, say, seconds, torch_library
 
 model = load(sys.argv[1], int(sys.argv[2]))
 model.eval()
 
-for request in requests():
+for request in requests(torch_library()):
     ids = torch.tensor([request["promptIds"]] * request["batch"])
     count = request["newTokens"]
     options = dict(max_new_tokens=count, min_new_tokens=count, do_sample=True, temperature=1.0, top_k=0, top_p=1.0)

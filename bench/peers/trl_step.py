@@ -4,7 +4,7 @@ usage: trl_step.py MODEL.gguf THREADS RANK ALPHA PROMPTS ROLLOUTS NEW_TOKENS STE
 request: {} → { "value": seconds of the next step }; no more than STEPS requests
 """
 import os, random, re, sys, tempfile, time
-from common import load, lora_config, requests, say
+from common import load, lora_config, requests, say, torch_library
 from datasets import Dataset
 from transformers import AutoTokenizer, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
@@ -30,7 +30,7 @@ def reward(completions, gold, **_):
 
 class OneStepARequest(TrainerCallback):
     def __init__(self):
-        self.requests = requests()
+        self.requests = requests(torch_library())
 
     def on_step_begin(self, *_, **__):
         if next(self.requests, None) is None:

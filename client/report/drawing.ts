@@ -34,10 +34,14 @@ const sizes = {
   small: { width: 330, height: 165 },
 };
 
+/** A plot as SVG text. */
+export function drawing(plot: Plot.PlotOptions): string {
+  return Plot.plot({ document, ...plot }).outerHTML;
+}
+
 /** A titled figure, drawn to SVG now; the page needs no library. */
 export function figure({ title, note, legend = [], plot, size = 'normal' }: Figure): Html {
-  const drawing = Plot.plot({
-    document,
+  const svg = drawing({
     ...sizes[size],
     marginLeft: 46,
     marginBottom: 36,
@@ -56,7 +60,7 @@ export function figure({ title, note, legend = [], plot, size = 'normal' }: Figu
         </ul>`
       }
     </figcaption>
-    ${new Html(drawing.outerHTML)}
+    ${new Html(svg)}
   </figure>`;
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { readChain } from '../../activities/artifacts/manifests.ts';
+import { limitMemory } from '../policy/limitMemory.ts';
 import {
   connectHarness,
   end,
@@ -55,6 +56,20 @@ for (const step of ['iterate-1', 'update'])
     process.kill(engine, 'SIGKILL');
     assert.deepEqual(await hashesOf((await handle.result()).runKey), undisturbed);
   });
+
+test('an engine that runs out of memory in the middle of update: same manifest hashes', async (t) => {
+  if (process.platform !== 'linux') return t.skip('only Linux limits the memory of a running process');
+  const id = `engine-out-of-memory-${process.pid}`;
+  const handle = await startRun(harness.client, id, config);
+  await untilUnderWay(harness.client, `${id}/gen-0001`, 'g1-update');
+  await limitMemory(engineBelow(worker.pid!)!, 0);
+  assert.deepEqual(await hashesOf((await handle.result()).runKey), undisturbed);
+  const { events } = await harness.client.workflow.getHandle(`${id}/gen-0001`).fetchHistory();
+  const failures = events?.flatMap(({ activityTaskStartedEventAttributes: started }) =>
+    started?.lastFailure ? [started.lastFailure.applicationFailureInfo?.type] : [],
+  );
+  assert.deepEqual(failures, ['EngineOutOfMemory']);
+});
 
 test('SIGTERM of the worker hands its step to the next worker: same manifest hashes', async () => {
   const id = `worker-stopped-${process.pid}`;

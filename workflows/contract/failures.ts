@@ -21,6 +21,10 @@ export const failures = {
   ConservationViolated: { retryable: false, means: 'drawn ≠ trained + without signal + filtered + failed' },
   NonFiniteLoss: { retryable: false, means: 'the loss or a gradient is NaN or infinite' },
   EngineCrashed: { retryable: true, means: 'the engine process died; the next attempt starts a new one' },
+  EngineOutOfMemory: {
+    retryable: true,
+    means: 'the engine could not get the memory it needed; the next attempt starts a new one',
+  },
   EngineSilent: { retryable: true, means: 'the engine made no progress within its deadline and was killed' },
   GraderUnavailable: { retryable: true, means: 'the grader process could not be started or kept dying' },
   WorkerStopping: { retryable: true, means: 'the worker is shutting down; another one goes on' },

@@ -5,6 +5,7 @@ import type { Progress } from '../policy.ts';
 import { ByteCache } from './byteCache.ts';
 import { toFiles } from './byteFiles.ts';
 import { openEngine, type Engine } from './engine.ts';
+import { outOfMemory, saysOutOfMemory } from './outOfMemory.ts';
 import { Aborted, type FromChild, type OperationCall, type ToChild } from './protocol.ts';
 
 /**
@@ -54,16 +55,16 @@ async function answer(call: OperationCall): Promise<void> {
     const output = await engine.perform(call, { blob, keep: (bytes) => made.push(bytes), betweenSteps });
     send({ kind: 'result', output: await toFiles(output, folder) });
   } catch (error) {
-    if (error instanceof Aborted) send({ kind: 'aborted' });
-    else if (error instanceof TypedFailure)
-      send({ kind: 'failed', type: error.type, message: error.message });
-    else
-      send({
-        kind: 'failed',
-        type: null,
-        message: error instanceof Error ? (error.stack ?? error.message) : String(error),
-      });
+    send(error instanceof Aborted ? { kind: 'aborted' } : failureOf(error));
   }
+}
+
+function failureOf(error: unknown): FromChild {
+  if (error instanceof TypedFailure) return { kind: 'failed', type: error.type, message: error.message };
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  if (!saysOutOfMemory(message)) return { kind: 'failed', type: null, message };
+  const failure = outOfMemory(message);
+  return { kind: 'failed', type: failure.type, message: failure.message };
 }
 
 /**

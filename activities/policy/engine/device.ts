@@ -17,7 +17,8 @@ export interface DeviceOptions {
 /**
  * A policy engine in a child process of its own. The process starts with the first call and again after a crash;
  * calls wait for one another. Besides the failures of each operation, a call rejects with `ModelUnavailable`,
- * `EngineCrashed` (another try starts a new process) or `EngineSilent` (the same, after it was killed).
+ * `EngineCrashed` (another try starts a new process), `EngineOutOfMemory` or `EngineSilent` (the same, after it was
+ * killed).
  */
 export async function openDevice(options: DeviceOptions): Promise<Device> {
   const settings: EngineProcessOptions = {

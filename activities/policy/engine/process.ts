@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { TypedFailure } from '../../../workflows/contract/failures.ts';
 import type { Blob, Call, Progress } from '../policy.ts';
 import { fromFiles } from './byteFiles.ts';
+import { outOfMemory, saysOutOfMemory } from './outOfMemory.ts';
 import { loadingPhase, type FromChild, type OperationCall, type ToChild } from './protocol.ts';
 
 export interface EngineProcessOptions {
@@ -23,6 +24,7 @@ export interface EngineProcessOptions {
 /** Loading a model reads gigabytes and reports little: it may be silent for so many silence timeouts. */
 const loadingPatience = 5;
 const linesKept = 12;
+const nativeFrame = /^\s*\d+: 0x[0-9a-f]+ /;
 
 /** The call the child is at work on. */
 interface Pending {
@@ -90,7 +92,7 @@ export class EngineProcess {
 
   /**
    * Does one call. Rejects with the signal's reason after the mini-step in which it was aborted, with the
-   * engine's own typed failure, or with `EngineCrashed` / `EngineSilent` when the process is lost.
+   * engine's own typed failure, or with `EngineCrashed`, `EngineOutOfMemory` or `EngineSilent` when the process is lost.
    */
   perform(call: OperationCall, blobs: readonly Blob[], { signal, onProgress }: Call): Promise<unknown> {
     return new Promise((resolve, reject) => {
@@ -137,7 +139,7 @@ export class EngineProcess {
         this.#settle()?.reject(pending.abortReason);
         return;
       case 'failed':
-        this.#settle()?.reject(
+        this.#fail(
           message.type ? new TypedFailure(message.type, message.message) : new Error(message.message),
         );
         return;
@@ -151,6 +153,12 @@ export class EngineProcess {
     } catch (error) {
       pending?.reject(error);
     }
+  }
+
+  #fail(error: Error): void {
+    // A process that could not get memory holds what it got until it ends.
+    if (error instanceof TypedFailure && error.type === 'EngineOutOfMemory') void this.kill(error);
+    else this.#settle()?.reject(error);
   }
 
   /** Fetches bytes for the child; the store's time is not the engine's silence. */
@@ -204,13 +212,16 @@ export class EngineProcess {
 
   #crash(cause: string): TypedFailure {
     const output = this.#lastLines.length > 0 ? `; its last output:\n${this.#lastLines.join('\n')}` : '';
-    return new TypedFailure('EngineCrashed', `the engine (process ${this.pid}) ${cause}${output}`);
+    const message = `the engine (process ${this.pid}) ${cause}${output}`;
+    return saysOutOfMemory(output) ? outOfMemory(message) : new TypedFailure('EngineCrashed', message);
   }
 
   #read(line: string): void {
+    this.#options.log(line);
+    // V8 prints a page of these after the sentence that says why it gave up.
+    if (nativeFrame.test(line)) return;
     this.#lastLines.push(line.slice(0, 300));
     if (this.#lastLines.length > linesKept) this.#lastLines.shift();
-    this.#options.log(line);
   }
 
   #send(message: ToChild): void {

@@ -51,16 +51,14 @@ export async function generate(
       tokens: all.reduce((sum, { tokenIds }) => sum + tokenIds.length, 0),
     });
 
-  const bytesPerSlot = 8 * config.layers * config.keyValueHeads * config.headDim * options.maxNewTokens;
-  const slots = Math.max(1, Math.floor(cacheBytes / bytesPerSlot));
-  const rows = Math.min(rowLimit, slots);
+  const { rows, slots } = batchSize(config, options.maxNewTokens);
   const room = new CacheRoom();
   for (const queue of planQueues(prompts, rows)) {
     const entries = queue.map(({ index, first, count }) => ({
       promptIds: prompts[index]!.tokenIds,
       rollouts: groups[index]!.slice(first, first + count),
     }));
-    const places = Math.floor(Math.min(slots, slotsPerRow * rows) / queue[0]!.count);
+    const places = Math.floor(slots / queue[0]!.count);
     await playQueue(decoder, entries, { rows, places }, options.maxNewTokens, room, report);
   }
   return groups.map((group) =>
@@ -71,6 +69,14 @@ export async function generate(
       finishReason: finishReason!, // playQueue comes back when every rollout has one
     })),
   );
+}
+
+/** Rollouts that are decoded together, and slots that hold them, when each may get `maxNewTokens` tokens. */
+export function batchSize(config: ModelConfig, maxNewTokens: number): { rows: number; slots: number } {
+  const bytesPerSlot = 8 * config.layers * config.keyValueHeads * config.headDim * maxNewTokens;
+  const slots = Math.max(1, Math.floor(cacheBytes / bytesPerSlot));
+  const rows = Math.min(rowLimit, slots);
+  return { rows, slots: Math.min(slots, slotsPerRow * rows) };
 }
 
 function checkRoom(config: ModelConfig, prompts: readonly SamplePrompt[], maxNewTokens: number): void {
