@@ -57,7 +57,11 @@ export async function withPolicy<T>(
 ): Promise<T> {
   const modelPath = await resolveModel(policy?.config.model ?? model ?? modelName, note);
   const tokenizer = await openTokenizer(modelPath);
-  const device = await openDevice({ modelPath, threads: policy?.config.threads ?? availableParallelism() });
+  const device = await openDevice({
+    modelPath,
+    device: policy?.config.device ?? 'cpu',
+    threads: policy?.config.threads ?? availableParallelism(),
+  });
   try {
     return await work({ device, tokenizer, adapter: policy?.adapter ?? null });
   } finally {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { DeviceKind } from '../../../workflows/contract/config.ts';
 import { TypedFailure } from '../../../workflows/contract/failures.ts';
 import type { Progress } from '../policy.ts';
 import { ByteCache } from './byteCache.ts';
@@ -6,11 +7,11 @@ import { openEngine, type Engine } from './engine.ts';
 import { Aborted, type FromChild, type OperationCall, type ToChild } from './protocol.ts';
 
 /**
- * The engine process: `child.ts MODEL THREADS`, forked by `process.ts`. It does what messages ask, one call at a
+ * The engine process: `child.ts MODEL DEVICE THREADS`, forked by `process.ts`. It does what messages ask, one call at a
  * time, and ends when its parent does.
  */
 
-const [modelPath = '', threads = '1'] = process.argv.slice(2);
+const [modelPath, device, threads] = process.argv.slice(2) as [string, DeviceKind, string];
 const blobCacheBytes = 512 * 1024 * 1024;
 const progressIntervalMs = 100;
 
@@ -42,7 +43,7 @@ process.on('message', (message: ToChild) => {
 async function answer(call: OperationCall): Promise<void> {
   aborted = false;
   try {
-    engine ??= await openEngine(modelPath, Number(threads), betweenSteps);
+    engine ??= await openEngine(modelPath, device, Number(threads), betweenSteps);
     send({ kind: 'result', output: await engine.perform(call, { blob, keep, betweenSteps }) });
   } catch (error) {
     if (error instanceof Aborted) send({ kind: 'aborted' });

@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { DeviceKind } from '../../../workflows/contract/config.ts';
 import { decodeOptimizer, encodeOptimizer } from '../learner/optimizerState.ts';
 import { freshAdamW } from '../learner/adamw.ts';
+import { Accelerator } from '../graph/accelerator.ts';
 import { logProbs } from '../learner/logProbs.ts';
 import { update } from '../learner/update.ts';
 import type { Tokenizer } from '../policy.ts';
@@ -129,16 +131,18 @@ export class Engine {
   }
 }
 
-/** Opens a model, a GGUF file or a Hugging Face folder. Throws `ModelUnavailable`. */
+/** Opens a model, a GGUF file or a Hugging Face folder, on a device. Throws `DeviceUnavailable`, `ModelUnavailable`. */
 export async function openEngine(
   modelPath: string,
+  device: DeviceKind,
   threads: number,
   betweenSteps: BetweenSteps,
 ): Promise<Engine> {
   await betweenSteps({ phase: 'load', done: 0, total: 1, tokens: 0 });
+  const accelerator = device === 'cpu' ? undefined : await Accelerator.open(device);
   const checkpoint = await openCheckpoint(modelPath);
   const tokenizer = await openTokenizer(modelPath);
-  return new Engine(checkpoint, tokenizer, openPrograms(checkpoint, threads));
+  return new Engine(checkpoint, tokenizer, openPrograms(checkpoint, { threads, accelerator }));
 }
 
 function arraysOf({ tensors }: Adapter): Map<string, Float32Array> {

@@ -2,13 +2,17 @@ import { fork, type ChildProcess } from 'node:child_process';
 import module, { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { createInterface } from 'node:readline';
+import type { DeviceKind } from '../../../workflows/contract/config.ts';
 import { TypedFailure } from '../../../workflows/contract/failures.ts';
 import type { Blob, Call, Progress } from '../policy.ts';
 import { loadingPhase, type FromChild, type OperationCall, type ToChild } from './protocol.ts';
 
 export interface EngineProcessOptions {
   modelPath: string;
+  device: DeviceKind;
   threads: number;
+  /** The CPUs it may use, as `taskset` writes them (`0-3,8`); null: those of this process. */
+  cpus: string | null;
   /** Longest time without progress in a call, before the child is killed. */
   silenceTimeoutMs: number;
   /** Gets the child's output, line by line. */
@@ -50,11 +54,15 @@ export class EngineProcess {
     // module.register; there tsx is a --loader.
     const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
     const loader = 'register' in module ? '--import' : '--loader';
+    const node = ['--expose-gc', loader, tsx];
     this.#child = fork(
       fileURLToPath(new URL('./child.ts', import.meta.url)),
-      [options.modelPath, String(options.threads)],
+      [options.modelPath, options.device, String(options.threads)],
       {
-        execArgv: ['--expose-gc', loader, tsx],
+        // Under taskset every thread starts pinned: the main one, which computes, too, and those of ONNX Runtime.
+        ...(options.cpus === null
+          ? { execArgv: node }
+          : { execPath: 'taskset', execArgv: ['--cpu-list', options.cpus, process.execPath, ...node] }),
         serialization: 'advanced',
         stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       },

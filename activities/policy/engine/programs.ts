@@ -1,4 +1,4 @@
-import type { Program } from '../graph/program.ts';
+import type { Program, ProgramOptions } from '../graph/program.ts';
 import {
   arrangeWeights,
   decodeProgram,
@@ -36,7 +36,7 @@ export interface Programs {
  * The programs of one model. They share the base weights; of each kind there is only the one for the adapter shape
  * and yield asked for last, since each holds memory of its own (a decode program a second, prepacked copy of the weights).
  */
-export function openPrograms(checkpoint: Checkpoint, threads: number): Programs {
+export function openPrograms(checkpoint: Checkpoint, options: ProgramOptions): Programs {
   let weights: ModelWeights | null = null;
   const held = new Map<ProgramKind, { shape: string; program: Program }>();
   const make = (
@@ -47,16 +47,16 @@ export function openPrograms(checkpoint: Checkpoint, threads: number): Programs 
   ): Promise<Program> => {
     switch (kind) {
       case 'prefill':
-        return prefillProgram(shared, lora, { threads }, yields);
+        return prefillProgram(shared, lora, options, yields);
       case 'decode':
-        return decodeProgram(shared, lora, { threads }, yields);
+        return decodeProgram(shared, lora, options, yields);
       case 'logProb':
-        return logProbProgram(shared, lora, { threads });
+        return logProbProgram(shared, lora, options);
       case 'textLogProb':
-        return textLogProbProgram(shared, lora, { threads });
+        return textLogProbProgram(shared, lora, options);
       case 'training':
         if (!lora) throw new RangeError('there is nothing to train without an adapter');
-        return trainingProgram(shared, lora, { threads });
+        return trainingProgram(shared, lora, options);
     }
   };
   return {

@@ -1,4 +1,5 @@
 import onnxProto, { type onnx as Onnx } from 'onnx-proto';
+import type { DeviceKind } from '../../../workflows/contract/config.ts';
 import { product, sameShape, showDim, showShape, type Dim, type Shape } from './dims.ts';
 
 const { onnx } = onnxProto;
@@ -69,8 +70,12 @@ export class Graph {
   private readonly initializers: Onnx.ITensorProto[] = [];
   private readonly constants = new Map<string, Value>();
 
-  /** `outer`: the graph in which this one is the body of a loop; its names start with `prefix`. */
+  /**
+   * `device`: what it will run on, for operations whose kernels differ. `outer`: the graph in which this one is the
+   * body of a loop; its names start with `prefix`.
+   */
   constructor(
+    readonly device: DeviceKind = 'cpu',
     private readonly outer: Graph | null = null,
     private readonly prefix = '',
   ) {}
@@ -166,7 +171,7 @@ export class Graph {
    * returns. The body may use values of this graph. Unrecorded, like `node`.
    */
   scan(inputs: readonly Value[], body: (slices: readonly Value[]) => readonly Value[]): Value[] {
-    const inner = new Graph(this, `${this.prefix}scan_${this.nodes.length}_`);
+    const inner = new Graph(this.device, this, `${this.prefix}scan_${this.nodes.length}_`);
     const slices = inputs.map(({ type, shape }, i) => {
       const slice = new Value(inner, `${inner.prefix}input_${i}`, type, shape.slice(1), false);
       inner.inputs.push(slice);

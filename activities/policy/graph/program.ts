@@ -1,4 +1,5 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { Accelerator } from './accelerator.ts';
 import { evaluate, evaluateShape, showDim, type Symbols } from './dims.ts';
 import type { Graph, Value } from './graph.ts';
 
@@ -15,6 +16,8 @@ export type Feeds = Record<string, Float32Array | BigInt64Array>;
 export interface ProgramOptions {
   /** Threads of one run. Part of the result: other counts may give other bits. */
   threads: number;
+  /** What it runs on instead of the processor; the graph is made for it. */
+  accelerator?: Accelerator | undefined;
   /** Records how long each node takes, in a file whose name starts so; `endProfiling` closes it. */
   profilePrefix?: string;
 }
@@ -42,14 +45,18 @@ export class Program {
     this.outputs = outputs.map(portOf);
   }
 
-  /** Compiles a graph. `bound` inputs (weights) are the same in every run and are shared, not copied. */
+  /**
+   * Compiles a graph. `bound` inputs (weights) are the same in every run; they are shared, not copied, and on an
+   * accelerator that can hold them they are sent there once.
+   */
   static async create(
     graph: Graph,
     options: ProgramOptions,
     bound: Readonly<Record<string, Float32Array>> = {},
   ): Promise<Program> {
+    const { accelerator } = options;
     const session = await InferenceSession.create(graph.encode(), {
-      executionProviders: ['cpu'],
+      ...(accelerator?.sessionOptions([]) ?? { executionProviders: ['cpu'] }),
       intraOpNumThreads: options.threads,
       interOpNumThreads: 1,
       executionMode: 'sequential',
@@ -63,12 +70,13 @@ export class Program {
       })),
     });
     const { inputs, shapeInputs } = graph;
-    const tensors = Object.fromEntries(
-      inputs.flatMap((input) => {
-        const data = bound[input.name];
-        return data ? [[input.name, tensorOf(input, data, {})]] : [];
-      }),
-    );
+    const tensors: Record<string, Tensor> = {};
+    for (const input of inputs) {
+      const data = bound[input.name];
+      if (!data) continue;
+      const tensor = tensorOf(input, data, {});
+      tensors[input.name] = accelerator?.holds ? await accelerator.hold(data, tensor.dims) : tensor;
+    }
     return new Program(session, { inputs, shapeInputs }, tensors, graph.outputs);
   }
 

@@ -53,21 +53,26 @@ export interface Draft {
   hiddenStates(attend: Attend, tokens: Dim): Value;
   /** The final norm, and the output table [vocab, hidden]. */
   head: ReturnType<typeof decoderHead>;
-  compile(options: ProgramOptions): Promise<Program>;
+  compile(): Promise<Program>;
 }
 
 /**
  * Starts a graph. `fed` weights are inputs that share the buffers of `ModelWeights`; `packed` ones belong to the
  * session, which lays them out for the processor: a third faster when few rows are multiplied, at the price
- * of a copy.
+ * of a copy. Accelerators decide for themselves: fed where one copy can be held for all programs, else packed, so that
+ * weights are not sent in every run.
  */
 export function draft(
   { config, tensors }: ModelWeights,
   lora: LoraShape | null,
-  placement: 'fed' | 'packed',
+  onProcessor: 'fed' | 'packed',
+  options: ProgramOptions,
   trainAdapter = false,
 ): Draft {
-  const graph = new Graph();
+  const { accelerator } = options;
+  const onAccelerator = accelerator?.holds ? 'fed' : 'packed';
+  const placement = accelerator ? onAccelerator : onProcessor;
+  const graph = new Graph(accelerator?.kind);
   const weights = new Map<string, Value>();
   const weight = (name: string): Value => {
     const known = weights.get(name);
@@ -106,7 +111,7 @@ export function draft(
       return decoder(config, parameters, attend, tokenIds, positions);
     },
     head: decoderHead(config, parameters),
-    compile: (options) => {
+    compile: () => {
       const fed = placement === 'fed' ? [...weights.keys()] : [];
       return Program.create(
         graph,

@@ -39,7 +39,7 @@ export function prefillProgram(
   options: ProgramOptions,
   yields: Yield = 'tokens',
 ): Promise<Program> {
-  const { graph, config, hiddenStates, head, compile } = draft(weights, lora, 'fed');
+  const { graph, config, hiddenStates, head, compile } = draft(weights, lora, 'fed', options);
   const { keyValueHeads: kv, headDim: d } = config;
   const prefixMask = graph.input('prefixMask', 'float32', [1, 1, 1, 1, 1, F]);
   const attend = sharedPrompt(graph, config, { n: 1, p: F, g: N, c: C }, prefixMask, (layer, shared, own) => {
@@ -52,7 +52,7 @@ export function prefillProgram(
   const last = gatherRows(hiddenStates(rows, T), graph.input('lastRows', 'int64', [N]));
   const logits = next(head, last, N, G, yields);
   if (yields === 'distribution') graph.output('logits', logits);
-  return compile(options);
+  return compile();
 }
 
 /**
@@ -71,7 +71,7 @@ export function decodeProgram(
   options: ProgramOptions,
   yields: Yield = 'tokens',
 ): Promise<Program> {
-  const { graph, config, hiddenStates, head, compile } = draft(weights, lora, 'packed');
+  const { graph, config, hiddenStates, head, compile } = draft(weights, lora, 'packed', options);
   const { keyValueHeads: kv, headDim: d } = config;
   const slots = product(N, G);
   const masks = {
@@ -99,7 +99,7 @@ export function decodeProgram(
     },
   );
   next(head, hiddenStates(ragged(graph, R, slots, attend), R), R, 1, yields);
-  return compile(options);
+  return compile();
 }
 
 /** The end of a sampling program: outputs what is asked of the next token, and returns its logits [rows, vocab]. */
@@ -155,10 +155,10 @@ export function logProbProgram(
   lora: LoraShape | null,
   options: ProgramOptions,
 ): Promise<Program> {
-  const model = draft(weights, lora, 'fed');
+  const model = draft(weights, lora, 'fed', options);
   const [logProbs] = completionLogProbs(model);
   model.graph.output('logProbs', logProbs!);
-  return model.compile(options);
+  return model.compile();
 }
 
 /** Log-probs of plain sequences. Symbols and feeds: `layoutTexts`; temperature [1]; the adapter. Output: `logProbs` [R]. */
@@ -167,11 +167,11 @@ export function textLogProbProgram(
   lora: LoraShape | null,
   options: ProgramOptions,
 ): Promise<Program> {
-  const model = draft(weights, lora, 'fed');
+  const model = draft(weights, lora, 'fed', options);
   const attend = causal(model.graph, model.config, N, S);
   const [logProbs] = scoredLogProbs(model, attend, product(N, S));
   model.graph.output('logProbs', logProbs!);
-  return model.compile(options);
+  return model.compile();
 }
 
 /**
@@ -185,7 +185,7 @@ export function trainingProgram(
   lora: LoraShape,
   options: ProgramOptions,
 ): Promise<Program> {
-  const model = draft(weights, lora, 'fed', true);
+  const model = draft(weights, lora, 'fed', options, true);
   const { graph, adapter } = model;
   const [logProbs, entropy] = completionLogProbs(model);
   const perToken = (name: string) => graph.input(name, 'float32', [scored]);
@@ -208,5 +208,5 @@ export function trainingProgram(
     graph.output(name, value);
   const slopes = gradients(loss, adapter);
   adapter.forEach(({ name }, i) => graph.output(`gradient.${name}`, slopes[i]!));
-  return model.compile(options);
+  return model.compile();
 }

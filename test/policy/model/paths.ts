@@ -13,6 +13,7 @@ import {
   trainingProgram,
   type ModelWeights,
 } from '../../../activities/policy/model/programs.ts';
+import type { Accelerator } from '../../../activities/policy/graph/accelerator.ts';
 import { BatchCache, CacheRoom } from '../../../activities/policy/rollout/cache.ts';
 import type { LoraShape } from '../../../activities/policy/weights/adapter.ts';
 
@@ -21,6 +22,7 @@ export interface Policy {
   lora: LoraShape;
   adapter: Record<string, Float32Array>;
   threads: number;
+  accelerator?: Accelerator;
   /** Default 1. */
   temperature?: number;
 }
@@ -30,7 +32,7 @@ type LogProbs = number[];
 
 /** By prefill, `prefix` tokens of it shared, and then one decode step a token: as sampling does, with the tokens given. */
 export async function bySampling(policy: Policy, groups: readonly Group[], prefix = 0): Promise<LogProbs> {
-  const { weights, lora, adapter, threads, temperature = 1 } = policy;
+  const { weights, lora, adapter, temperature = 1 } = policy;
   const { vocabulary } = weights.config;
   const [N, G] = [groups.length, Math.max(...groups.map(({ completions }) => completions.length))];
   const P = Math.max(...groups.map(({ promptIds }) => promptIds.length));
@@ -45,7 +47,7 @@ export async function bySampling(policy: Policy, groups: readonly Group[], prefi
       logProbs.push(Math.log(distribution[row * vocabulary + tokens[logProbs.length]!]!));
   };
 
-  const prefill = await prefillProgram(weights, lora, { threads }, 'distribution');
+  const prefill = await prefillProgram(weights, lora, policy, 'distribution');
   const layout = layoutPrompts(
     groups.map(({ promptIds }) => promptIds),
     prefix,
@@ -62,7 +64,7 @@ export async function bySampling(policy: Policy, groups: readonly Group[], prefi
     completions.forEach((_, g) => note(read['distribution']!, n, n, g));
   });
 
-  const decode = await decodeProgram(weights, lora, { threads }, 'distribution');
+  const decode = await decodeProgram(weights, lora, policy, 'distribution');
   const slots = Array.from({ length: N * G }, (_, slot) => slot);
   for (let t = 1; t < longest; t++) {
     const ids = groups.flatMap(({ completions }) =>
@@ -91,7 +93,7 @@ export async function bySampling(policy: Policy, groups: readonly Group[], prefi
 /** By the program that reads each prompt once for its completions. */
 export async function byScoring(policy: Policy, groups: readonly Group[]): Promise<LogProbs> {
   const layout = layoutGroups(groups);
-  const program = await logProbProgram(policy.weights, policy.lora, { threads: policy.threads });
+  const program = await logProbProgram(policy.weights, policy.lora, policy);
   const { logProbs } = await program.run(layout.symbols, {
     ...layout.feeds,
     ...policy.adapter,
@@ -107,7 +109,7 @@ export async function byReading(policy: Policy, groups: readonly Group[]): Promi
     completions.map((ids) => ({ text: [...promptIds, ...ids], skip: promptIds.length - 1 })),
   );
   const layout = layoutTexts(texts.map(({ text }) => text));
-  const program = await textLogProbProgram(policy.weights, policy.lora, { threads: policy.threads });
+  const program = await textLogProbProgram(policy.weights, policy.lora, policy);
   const { logProbs } = await program.run(layout.symbols, {
     ...layout.feeds,
     ...policy.adapter,
@@ -142,7 +144,7 @@ export async function byTraining(
   objective: Objective,
 ): Promise<Record<string, Float32Array>> {
   const layout = layoutGroups(groups);
-  const program = await trainingProgram(policy.weights, policy.lora, { threads: policy.threads });
+  const program = await trainingProgram(policy.weights, policy.lora, policy);
   const results = await program.run(layout.symbols, {
     ...layout.feeds,
     ...policy.adapter,

@@ -12,7 +12,7 @@ export const rmsNorm = operation('rmsNorm', (x: Value, weight: Value, epsilon: n
   const size = x.shape[axis]!;
   if (typeof size !== 'number') throw new Error(`rmsNorm of '${x.name}' needs a fixed last axis`);
   const perRow: Shape = [...x.shape.slice(0, axis), 1];
-  const [y, r] = x.graph.node(
+  const [y, reciprocal] = x.graph.node(
     'SimplifiedLayerNormalization',
     [x, weight],
     [{ shape: x.shape }, { shape: perRow }],
@@ -22,6 +22,8 @@ export const rmsNorm = operation('rmsNorm', (x: Value, weight: Value, epsilon: n
     inputs: [x, weight],
     output: y,
     gradient: (dy) => {
+      // WebGPU's kernel (ONNX Runtime 1.30) puts the mean of x where r should be.
+      const r = x.graph.device === 'webgpu' ? reciprocalOf(x, size, epsilon) : reciprocal;
       const total = sum(emit('Mul', [dy, y], x.shape), [axis]);
       const squared = emit('Mul', [emit('Mul', [r, r], perRow), x.graph.scalar(1 / size)], perRow);
       const along = emit('Mul', [x, emit('Mul', [total, squared], perRow)], x.shape);
@@ -30,3 +32,12 @@ export const rmsNorm = operation('rmsNorm', (x: Value, weight: Value, epsilon: n
     },
   };
 });
+
+/** 1 / sqrt(mean(x²) + ε) of each row of `size` numbers. */
+function reciprocalOf(x: Value, size: number, epsilon: number): Value {
+  const { graph } = x;
+  const total = sum(emit('Mul', [x, x], x.shape), [x.shape.length - 1]);
+  const mean = emit('Mul', [total, graph.scalar(1 / size)], total.shape);
+  const root = emit('Sqrt', [emit('Add', [mean, graph.scalar(epsilon)], mean.shape)], mean.shape);
+  return emit('Reciprocal', [root], root.shape);
+}
