@@ -13,7 +13,6 @@ import {
   trainingProgram,
   type ModelWeights,
 } from '../../../activities/policy/model/programs.ts';
-import type { Accelerator } from '../../../activities/policy/graph/accelerator.ts';
 import { BatchCache, CacheRoom } from '../../../activities/policy/rollout/cache.ts';
 import type { LoraShape } from '../../../activities/policy/weights/adapter.ts';
 
@@ -22,7 +21,6 @@ export interface Policy {
   lora: LoraShape;
   adapter: Record<string, Float32Array>;
   threads: number;
-  accelerator?: Accelerator;
   /** Default 1. */
   temperature?: number;
 }
@@ -32,7 +30,7 @@ type LogProbs = number[];
 
 /** By prefill, `prefix` tokens of it shared, and then one decode step a token: as sampling does, with the tokens given. */
 export async function bySampling(policy: Policy, groups: readonly Group[], prefix = 0): Promise<LogProbs> {
-  const { weights, lora, adapter, temperature = 1 } = policy;
+  const { weights, lora, adapter, threads, temperature = 1 } = policy;
   const { vocabulary } = weights.config;
   const [N, G] = [groups.length, Math.max(...groups.map(({ completions }) => completions.length))];
   const P = Math.max(...groups.map(({ promptIds }) => promptIds.length));
@@ -47,7 +45,7 @@ export async function bySampling(policy: Policy, groups: readonly Group[], prefi
       logProbs.push(Math.log(distribution[row * vocabulary + tokens[logProbs.length]!]!));
   };
 
-  const prefill = await prefillProgram(weights, lora, policy, 'distribution');
+  const prefill = await prefillProgram(weights, lora, { threads }, 'distribution');
   const layout = layoutPrompts(
     groups.map(({ promptIds }) => promptIds),
     prefix,
@@ -64,7 +62,7 @@ export async function bySampling(policy: Policy, groups: readonly Group[], prefi
     completions.forEach((_, g) => note(read['distribution']!, n, n, g));
   });
 
-  const decode = await decodeProgram(weights, lora, policy, 'distribution');
+  const decode = await decodeProgram(weights, lora, { threads }, 'distribution');
   const slots = Array.from({ length: N * G }, (_, slot) => slot);
   for (let t = 1; t < longest; t++) {
     const ids = groups.flatMap(({ completions }) =>
@@ -93,7 +91,7 @@ export async function bySampling(policy: Policy, groups: readonly Group[], prefi
 /** By the program that reads each prompt once for its completions. */
 export async function byScoring(policy: Policy, groups: readonly Group[]): Promise<LogProbs> {
   const layout = layoutGroups(groups);
-  const program = await logProbProgram(policy.weights, policy.lora, policy);
+  const program = await logProbProgram(policy.weights, policy.lora, { threads: policy.threads });
   const { logProbs } = await program.run(layout.symbols, {
     ...layout.feeds,
     ...policy.adapter,
@@ -109,7 +107,7 @@ export async function byReading(policy: Policy, groups: readonly Group[]): Promi
     completions.map((ids) => ({ text: [...promptIds, ...ids], skip: promptIds.length - 1 })),
   );
   const layout = layoutTexts(texts.map(({ text }) => text));
-  const program = await textLogProbProgram(policy.weights, policy.lora, policy);
+  const program = await textLogProbProgram(policy.weights, policy.lora, { threads: policy.threads });
   const { logProbs } = await program.run(layout.symbols, {
     ...layout.feeds,
     ...policy.adapter,
@@ -144,7 +142,7 @@ export async function byTraining(
   objective: Objective,
 ): Promise<Record<string, Float32Array>> {
   const layout = layoutGroups(groups);
-  const program = await trainingProgram(policy.weights, policy.lora, policy);
+  const program = await trainingProgram(policy.weights, policy.lora, { threads: policy.threads });
   const results = await program.run(layout.symbols, {
     ...layout.feeds,
     ...policy.adapter,
