@@ -2,16 +2,18 @@ import { isDeepStrictEqual } from 'node:util';
 import type { DeviceKind } from '../../../workflows/contract/config.ts';
 import { decodeOptimizer, encodeOptimizer } from '../learner/optimizerState.ts';
 import { freshAdamW } from '../learner/adamw.ts';
-import { Accelerator } from '../graph/accelerator.ts';
+import { Accelerator, type Held } from '../graph/accelerator.ts';
 import { logProbs } from '../learner/logProbs.ts';
 import { update } from '../learner/update.ts';
 import type { Tokenizer } from '../policy.ts';
-import { generate } from '../rollout/generate.ts';
+import { generate, type Sampling } from '../rollout/generate.ts';
+import { HeldCache } from '../rollout/heldCache.ts';
+import { RowMover } from '../rollout/rowMover.ts';
 import { tokenSource } from '../rollout/tokenSource.ts';
 import { openTokenizer } from '../tokenizer/tokenizer.ts';
 import { blendAdapters, decodeAdapter, encodeAdapter, initialAdapter } from '../weights/adapter.ts';
 import type { Adapter, LoraShape } from '../weights/adapter.ts';
-import { openCheckpoint, type Checkpoint } from '../weights/checkpoint.ts';
+import { openCheckpoint, type Checkpoint, type ModelConfig } from '../weights/checkpoint.ts';
 import { openPrograms, type Programs } from './programs.ts';
 import type { BetweenSteps, Operation, OperationCall, Operations } from './protocol.ts';
 
@@ -30,6 +32,8 @@ export class Engine {
     readonly checkpoint: Checkpoint,
     readonly tokenizer: Tokenizer,
     readonly programs: Programs,
+    /** On an accelerator that can hold what sampling works with. */
+    readonly mover: RowMover | null,
   ) {}
 
   async perform(call: OperationCall, around: Surroundings): Promise<Operations[Operation]['output']> {
@@ -63,6 +67,7 @@ export class Engine {
           decode: await this.programs.get('decode', lora, around.betweenSteps, yields),
           adapter: feedsOf(adapter),
           tokenizer: this.tokenizer,
+          ...(this.mover && (await heldIn(this.mover, config, feedsOf(adapter)))),
         };
         return generate(sampling, prompts, options, around.betweenSteps);
       }
@@ -142,7 +147,23 @@ export async function openEngine(
   const accelerator = device === 'cpu' ? undefined : await Accelerator.open(device);
   const checkpoint = await openCheckpoint(modelPath);
   const tokenizer = await openTokenizer(modelPath);
-  return new Engine(checkpoint, tokenizer, openPrograms(checkpoint, { threads, accelerator }));
+  const { layers, headDim } = checkpoint.config;
+  const mover = accelerator?.holds ? new RowMover(accelerator, 2 * layers, headDim) : null;
+  return new Engine(checkpoint, tokenizer, openPrograms(checkpoint, { threads, accelerator }), mover);
+}
+
+/** What sampling works with besides weights, in an accelerator's memory. */
+async function heldIn(
+  mover: RowMover,
+  config: ModelConfig,
+  adapter: Record<string, Float32Array>,
+): Promise<Pick<Sampling, 'adapter' | 'openCache'>> {
+  const held: Record<string, Held> = {};
+  for (const [name, data] of Object.entries(adapter)) held[name] = await mover.accelerator.hold(data);
+  return {
+    adapter: held,
+    openCache: (size) => HeldCache.open(config, size, mover),
+  };
 }
 
 function arraysOf({ tensors }: Adapter): Map<string, Float32Array> {

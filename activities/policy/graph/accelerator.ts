@@ -18,9 +18,32 @@ const remedies: Record<AcceleratorKind, string> = {
 
 type SessionOptions = InferenceSession.SessionOptions;
 
+/** Single-precision numbers in the memory of an accelerator. */
+export class Held {
+  readonly #tensor: Tensor;
+
+  constructor(tensor: Tensor) {
+    this.#tensor = tensor;
+  }
+
+  get length(): number {
+    return this.#tensor.size;
+  }
+
+  /** The same memory under a shape. */
+  shaped(dims: readonly number[]): Tensor {
+    return Tensor.fromGpuBuffer(this.#tensor.gpuBuffer, { dataType: 'float32', dims: [...dims] });
+  }
+
+  /** Gives the memory back at once. Otherwise it goes with the object, of whose weight V8 knows nothing. */
+  release(): void {
+    this.#tensor.dispose();
+  }
+}
+
 /** A GPU that programs run on. Nodes its provider has no kernel for run on the processor, inside the session. */
 export class Accelerator {
-  readonly #held = new WeakMap<Float32Array, Tensor>();
+  readonly #held = new WeakMap<Float32Array, Held>();
 
   private constructor(
     readonly kind: AcceleratorKind,
@@ -49,7 +72,7 @@ export class Accelerator {
     }
   }
 
-  /** How sessions are opened; those of their outputs that `stay` are tensors of the device, where it has such. */
+  /** How sessions are opened; those of their outputs that `stay` do so where `holds`. */
   sessionOptions(stay: readonly string[]): SessionOptions {
     return sessionOptions(this.kind, stay);
   }
@@ -59,12 +82,12 @@ export class Accelerator {
     return this.kind === 'webgpu';
   }
 
-  /** An array as a tensor of the device. It is sent there once, however many programs are fed it. */
-  async hold(array: Float32Array, shape: readonly number[]): Promise<Tensor> {
+  /** An array in the device's memory. It is sent there once, however many programs are fed it. */
+  async hold(array: Float32Array): Promise<Held> {
     const known = this.#held.get(array);
     if (known) return known;
     const { copy } = await this.copying.run({ array: new Tensor('float32', array, [array.length]) });
-    const held = Tensor.fromGpuBuffer((copy as Tensor).gpuBuffer, { dataType: 'float32', dims: [...shape] });
+    const held = new Held(copy as Tensor);
     this.#held.set(array, held);
     return held;
   }

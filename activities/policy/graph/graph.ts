@@ -60,6 +60,8 @@ function encodePort(name: string, type: ElementType, shape: Shape): Onnx.IValueI
 export class Graph {
   readonly inputs: Value[] = [];
   readonly outputs: Value[] = [];
+  /** Outputs that only later runs read: on an accelerator they stay in its memory, if it can hold them. */
+  readonly staying: string[] = [];
   readonly tape: TapeEntry[] = [];
   /** Inputs that carry shapes: name → the sizes to fill in. */
   readonly shapeInputs = new Map<string, Shape>();
@@ -187,8 +189,9 @@ export class Graph {
     });
   }
 
-  /** What callers get, under a name of its own. */
-  output(name: string, value: Value): void {
+  /** What callers get, under a name of its own; `stays`: as in `staying`. */
+  output(name: string, value: Value, stays = false): void {
+    if (stays) this.staying.push(name);
     this.nodes.push({ opType: 'Identity', name: `output:${name}`, input: [value.name], output: [name] });
     this.outputs.push(new Value(this, name, value.type, value.shape, false));
   }

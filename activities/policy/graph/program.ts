@@ -1,5 +1,5 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import type { Accelerator } from './accelerator.ts';
+import { Held, type Accelerator } from './accelerator.ts';
 import { evaluate, evaluateShape, showDim, type Symbols } from './dims.ts';
 import type { Graph, Value } from './graph.ts';
 
@@ -12,6 +12,15 @@ export interface Port {
 
 /** Flat row-major arrays by input name. */
 export type Feeds = Record<string, Float32Array | BigInt64Array>;
+
+/** The same, or what an accelerator holds. */
+export type HeldFeeds = Readonly<Record<string, Float32Array | BigInt64Array | Held>>;
+
+/** Outputs by name: those that came here, and those that stayed in the accelerator's memory. */
+export interface Results {
+  arrays: Record<string, Float32Array>;
+  held: Record<string, Held>;
+}
 
 export interface ProgramOptions {
   /** Threads of one run. Part of the result: other counts may give other bits. */
@@ -39,6 +48,7 @@ export class Program {
     private readonly session: InferenceSession,
     private readonly graph: Pick<Graph, 'inputs' | 'shapeInputs'>,
     private readonly bound: Record<string, Tensor>,
+    private readonly accelerator: Accelerator | undefined,
     outputs: readonly Value[],
   ) {
     this.inputs = graph.inputs.filter(({ name }) => !(name in bound)).map(portOf);
@@ -56,7 +66,7 @@ export class Program {
   ): Promise<Program> {
     const { accelerator } = options;
     const session = await InferenceSession.create(graph.encode(), {
-      ...(accelerator?.sessionOptions([]) ?? { executionProviders: ['cpu'] }),
+      ...(accelerator?.sessionOptions(graph.staying) ?? { executionProviders: ['cpu'] }),
       intraOpNumThreads: options.threads,
       interOpNumThreads: 1,
       executionMode: 'sequential',
@@ -70,25 +80,29 @@ export class Program {
       })),
     });
     const { inputs, shapeInputs } = graph;
-    const tensors: Record<string, Tensor> = {};
-    for (const input of inputs) {
-      const data = bound[input.name];
-      if (!data) continue;
-      const tensor = tensorOf(input, data, {});
-      tensors[input.name] = accelerator?.holds ? await accelerator.hold(data, tensor.dims) : tensor;
-    }
-    return new Program(session, { inputs, shapeInputs }, tensors, graph.outputs);
+    const tensors = Object.fromEntries(
+      inputs.flatMap((input) => {
+        const data = bound[input.name];
+        return data ? [[input.name, tensorOf(input, data, {})]] : [];
+      }),
+    );
+    return new Program(session, { inputs, shapeInputs }, tensors, accelerator, graph.outputs);
   }
 
   /**
    * Runs once. Feeds are not copied; outputs are fresh arrays. Throws `TypeError` naming the input that is
    * missing, unknown, or not of the size its shape has under `symbols`.
    */
-  async run(symbols: Symbols, feeds: Feeds): Promise<Record<string, Float32Array>> {
+  async run(symbols: Symbols, feeds: HeldFeeds): Promise<Record<string, Float32Array>> {
+    return (await this.runHolding(symbols, feeds)).arrays;
+  }
+
+  /** The same, for programs with outputs that stay on an accelerator; the caller releases those. */
+  async runHolding(symbols: Symbols, feeds: HeldFeeds): Promise<Results> {
     const known = new Set(this.inputs.map(({ name }) => name));
     for (const name of Object.keys(feeds))
       if (!known.has(name)) throw new TypeError(`the program has no input '${name}'`);
-    const tensors: Record<string, Tensor> = { ...this.bound };
+    const tensors: Record<string, Tensor> = await this.#boundTensors();
     for (const input of this.graph.inputs) {
       if (!known.has(input.name)) continue;
       const data = feeds[input.name];
@@ -100,7 +114,22 @@ export class Program {
       tensors[name] = new Tensor('int64', BigInt64Array.from(values), [sizes.length]);
     }
     const results = await this.session.run(tensors);
-    return Object.fromEntries(this.outputs.map(({ name }) => [name, results[name]!.data as Float32Array]));
+    const { arrays, held }: Results = { arrays: {}, held: {} };
+    for (const { name } of this.outputs) {
+      const tensor = results[name] as Tensor;
+      if (tensor.location === 'cpu') arrays[name] = tensor.data as Float32Array;
+      else held[name] = new Held(tensor);
+    }
+    return { arrays, held };
+  }
+
+  /** The bound inputs, where the program runs. */
+  async #boundTensors(): Promise<Record<string, Tensor>> {
+    const tensors = { ...this.bound };
+    if (this.accelerator?.holds)
+      for (const [name, { data, dims }] of Object.entries(this.bound))
+        tensors[name] = (await this.accelerator.hold(data as Float32Array)).shaped(dims);
+    return tensors;
   }
 
   endProfiling(): void {
@@ -113,15 +142,16 @@ export class Program {
   }
 }
 
-function tensorOf(input: Value, data: Float32Array | BigInt64Array, symbols: Symbols): Tensor {
+function tensorOf(input: Value, data: HeldFeeds[string], symbols: Symbols): Tensor {
   const shape = evaluateShape(input.shape, symbols);
   const size = shape.reduce((a, b) => a * b, 1);
-  const type = data instanceof Float32Array ? 'float32' : 'int64';
+  const type = data instanceof BigInt64Array ? 'int64' : 'float32';
   const text = `[${input.shape.map(showDim).join(', ')}]`;
   if (type !== input.type) throw new TypeError(`input '${input.name}' ${text} is ${input.type}, got ${type}`);
   if (data.length !== size)
     throw new TypeError(
       `input '${input.name}' ${text} has ${size} elements (${shape.join('×')}), got ${data.length}`,
     );
+  if (data instanceof Held) return data.shaped(shape);
   return data instanceof Float32Array ? new Tensor('float32', data, shape) : new Tensor('int64', data, shape);
 }

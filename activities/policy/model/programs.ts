@@ -43,10 +43,10 @@ export function prefillProgram(
   const { keyValueHeads: kv, headDim: d } = config;
   const prefixMask = graph.input('prefixMask', 'float32', [1, 1, 1, 1, 1, F]);
   const attend = sharedPrompt(graph, config, { n: 1, p: F, g: N, c: C }, prefixMask, (layer, shared, own) => {
-    graph.output(`prefixKey.${layer}`, shared.keys);
-    graph.output(`prefixValue.${layer}`, shared.values);
-    graph.output(`suffixKey.${layer}`, reshape(own.keys, [kv, N, C, d]));
-    graph.output(`suffixValue.${layer}`, reshape(own.values, [kv, N, C, d]));
+    graph.output(`prefixKey.${layer}`, shared.keys, true);
+    graph.output(`prefixValue.${layer}`, shared.values, true);
+    graph.output(`suffixKey.${layer}`, reshape(own.keys, [kv, N, C, d]), true);
+    graph.output(`suffixValue.${layer}`, reshape(own.values, [kv, N, C, d]), true);
   });
   const rows = ragged(graph, T, sum(F, product(N, C)), attend);
   const last = gatherRows(hiddenStates(rows, T), graph.input('lastRows', 'int64', [N]));
@@ -94,8 +94,8 @@ export function decodeProgram(
       },
     }),
     (layer, keys, values) => {
-      graph.output(`key.${layer}`, reshape(keys, [N, kv, G, d]));
-      graph.output(`value.${layer}`, reshape(values, [N, kv, G, d]));
+      graph.output(`key.${layer}`, reshape(keys, [N, kv, G, d]), true);
+      graph.output(`value.${layer}`, reshape(values, [N, kv, G, d]), true);
     },
   );
   next(head, hiddenStates(ragged(graph, R, slots, attend), R), R, 1, yields);
