@@ -16,8 +16,8 @@ export function demandCpus(list: string): void {
   if (!wanted) return refuse("expected numbers and ranges, such as '0-3,8'");
   const [, own = ''] = /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
   const allowed = new Set(cpusOf(own));
-  const foreign = wanted.filter((cpu) => !allowed.has(cpu));
-  if (foreign.length > 0) refuse(`CPU ${foreign.join(', ')} is not among those of this process (${own})`);
+  const foreign = wanted.find((cpu) => !allowed.has(cpu));
+  if (foreign !== undefined) refuse(`CPU ${foreign} is not among those of this process (${own})`);
   const { error } = spawnSync('taskset', ['--version']);
   if (error)
     refuse(`pinning needs \`taskset\` (package util-linux), which cannot be started: ${error.message}`);

@@ -7,7 +7,7 @@ import { exists, obtain, type Source } from '../../../infra/setup/obtain.ts';
 
 /**
  * A Vulkan without a GPU: SwiftShader as Debian's Chromium brings it along, 6 MB that need nothing but the C library.
- * (lavapipe, Mesa's, lacks what Dawn demands before Mesa 23.)
+ * (Mesa's lavapipe lacks, in Debian 12, what the provider demands.)
  */
 const files = ['libvulkan.so.1', 'libvk_swiftshader.so', 'vk_swiftshader_icd.json'];
 const installed = '/usr/lib/chromium';
