@@ -82,7 +82,10 @@ export class Accelerator {
     return this.kind === 'webgpu';
   }
 
-  /** An array in the device's memory. It is sent there once, however many programs are fed it. */
+  /**
+   * An array in the device's memory. It is sent there once, however many programs are fed it, so its numbers must not
+   * change.
+   */
   async hold(array: Float32Array): Promise<Held> {
     const known = this.#held.get(array);
     if (known) return known;

@@ -57,7 +57,7 @@ export class Program {
 
   /**
    * Compiles a graph. `bound` inputs (weights) are the same in every run; they are shared, not copied, and on an
-   * accelerator that can hold them they are sent there once.
+   * accelerator that can hold them they are sent there once: their numbers must not change.
    */
   static async create(
     graph: Graph,
