@@ -35,6 +35,8 @@ export interface WorkerSettings {
   store: StoreConnection;
   /** Path of the model, a file or a folder, for a model name of a configuration; fails with `ModelUnavailable`. */
   resolveModel: (name: string) => Promise<string>;
+  /** The CPUs its engines stay on, such as `0-3,8`; any when left out. */
+  cpus?: string | undefined;
   /** Which task queues this process serves; all of them unless told. */
   roles?: readonly Role[];
   log: Logger;
@@ -143,7 +145,10 @@ async function optionsOf(role: Role, activities: object): Promise<WorkerOptions>
 }
 
 /** Devices and tokenizers by model, opened when first asked for and closed together. */
-function openModels({ resolveModel, log }: WorkerSettings): Pick<Dependencies, 'device' | 'tokenizer'> & {
+function openModels({ resolveModel, cpus, log }: WorkerSettings): Pick<
+  Dependencies,
+  'device' | 'tokenizer'
+> & {
   close: () => Promise<void>;
 } {
   const devices = new Map<string, Promise<Device>>();
@@ -158,9 +163,15 @@ function openModels({ resolveModel, log }: WorkerSettings): Pick<Dependencies, '
     return opened;
   };
   return {
-    device: (model, threads) =>
-      remember(devices, `${model} ${threads}`, async () =>
-        openDevice({ modelPath: await resolveModel(model), threads, log: (line) => log.info(line) }),
+    device: ({ model, device, threads }) =>
+      remember(devices, `${model} ${device} ${threads}`, async () =>
+        openDevice({
+          modelPath: await resolveModel(model),
+          device,
+          threads,
+          cpus,
+          log: (line) => log.info(line),
+        }),
       ),
     tokenizer: (model) => remember(tokenizers, model, async () => openTokenizer(await resolveModel(model))),
     close: async () => {

@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import type { RunConfig } from '../workflows/contract/config.ts';
 import type { Store } from './artifacts/store.ts';
 import type { OpenDomain } from './domains/domain.ts';
 import type { GraderPool } from './domains/grader/pool.ts';
@@ -7,8 +8,8 @@ import type { Device, Tokenizer } from './policy/policy.ts';
 /** What the activities work with; the worker puts it together. */
 export interface Dependencies {
   store: Store;
-  /** The engine for a model name of the configuration, started when first used. */
-  device: (model: string, threads: number) => Promise<Device>;
+  /** The engine that a configuration asks for, started when first used. */
+  device: (config: Pick<RunConfig, 'model' | 'device' | 'threads'>) => Promise<Device>;
   tokenizer: (model: string) => Promise<Tokenizer>;
   openDomain: OpenDomain;
   graders: GraderPool;

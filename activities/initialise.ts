@@ -21,7 +21,7 @@ export function initialise(dependencies: Dependencies) {
       if (committed?.manifest.content.configHash === configHash) return committed.head;
       // Wrong family names and impossible task counts are found here, before any work.
       dependencies.openDomain(config.domain);
-      const device = await dependencies.device(config.model, config.threads);
+      const device = await dependencies.device(config);
       const model = await device.model();
       const { lora } = config.training;
       const initial = await device.initialPolicy(lora, keyToHex(keyOf([config.seed, 'adapter'])));

@@ -21,7 +21,7 @@ export function iterate(dependencies: Dependencies) {
         const { manifest, config } = state;
         const plan = (await readJson(store, input.plan)) as Plan;
         const prompts = plan.prompts.slice(shard.first, shard.first + shard.count);
-        const device = await dependencies.device(config.model, config.threads);
+        const device = await dependencies.device(config);
         const tokenizer = await dependencies.tokenizer(config.model);
         const policy = manifest.observed.artifacts.policy;
         const completions = await device.generate(

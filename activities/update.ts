@@ -28,7 +28,7 @@ export function update(dependencies: Dependencies) {
         const before = manifest.observed.artifacts;
         const rows = await decodeGroups(await store.read(input.groups), input.groups.key);
         const groups = trainGroups(rows, config.training.overlong);
-        const device = await dependencies.device(config.model, config.threads);
+        const device = await dependencies.device(config);
         let { policy, optimizer } = before;
         let metrics: UpdateStepResult['metrics'] = null;
         let peakResidentBytes: UpdateStepResult['peakResidentBytes'] = null;

@@ -1,6 +1,6 @@
 import { openPrograms } from '../activities/policy/engine/programs.ts';
 import { playQueue, type Decoder, type Entry } from '../activities/policy/rollout/batch.ts';
-import { CacheRoom } from '../activities/policy/rollout/cache.ts';
+import { BatchCache, CacheRoom } from '../activities/policy/rollout/cache.ts';
 import { batchSize } from '../activities/policy/rollout/generate.ts';
 import { Rollout } from '../activities/policy/rollout/rollout.ts';
 import { tokenSource } from '../activities/policy/rollout/tokenSource.ts';
@@ -54,18 +54,19 @@ async function openPlayer({ modelPath, threads, tokenizer, adapter }: Bench): Pr
   const { config } = checkpoint;
   const policy = { sha256: adapter.sha256, ...decodeParameters(await adapter.load(), config) };
   const feeds = Object.fromEntries([...policy.tensors].map(([name, { data }]) => [name, data]));
-  const programs = openPrograms(checkpoint, threads);
+  const programs = openPrograms(checkpoint, { threads });
   const nothing = () => Promise.resolve();
   const options = { maxNewTokens: longest, temperature: 1, topK: null, topP: null, stopStrings: [] };
+  const room = new CacheRoom();
   const decoder: Decoder = {
     config,
     prefill: (await programs.get('prefill', policy, nothing)).bind(feeds),
     decode: (await programs.get('decode', policy, nothing)).bind(feeds),
     tokens: tokenSource(options, config.vocabulary),
+    openCache: async (size) => new BatchCache(config, size, room),
   };
   const { rows, slots } = batchSize(config, longest);
   const limits = { rows, places: Math.floor(slots / rollouts) };
-  const room = new CacheRoom();
   const text = textTokens(tokenizer, prompts * promptTokens);
   let call = 0;
   return {
@@ -80,7 +81,7 @@ async function openPlayer({ modelPath, threads, tokenizer, adapter }: Bench): Pr
         const promptIds = text.slice(i * promptTokens, (i + 1) * promptTokens);
         return { promptIds, rollouts: all.slice(i * rollouts, (i + 1) * rollouts) };
       });
-      const taken = await seconds(() => playQueue(decoder, queue, limits, longest, room, nothing));
+      const taken = await seconds(() => playQueue(decoder, queue, limits, longest, nothing));
       return lengths.reduce((sum, length) => sum + length, 0) / taken;
     },
     async close() {

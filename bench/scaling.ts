@@ -107,7 +107,12 @@ class Trial {
     readonly checkpoint: Checkpoint,
   ) {
     const tokenizer = { ...bench.tokenizer, stopTokenIds: [] };
-    this.#engine = new Engine(checkpoint, tokenizer, openPrograms(checkpoint, bench.threads));
+    this.#engine = new Engine(
+      checkpoint,
+      tokenizer,
+      openPrograms(checkpoint, { threads: bench.threads }),
+      null,
+    );
   }
 
   /** Tokens a second of decoding alone, after a prompt of this length that each group holds for itself. */

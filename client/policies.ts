@@ -7,7 +7,7 @@ import type { Blob, Device, Tokenizer } from '../activities/policy/policy.ts';
 import { openTokenizer } from '../activities/policy/tokenizer/tokenizer.ts';
 import { blobOf, loadState } from '../activities/state.ts';
 import { modelName, resolveModel } from '../infra/setup/model.ts';
-import type { RunConfig } from '../workflows/contract/config.ts';
+import type { DeviceKind, RunConfig } from '../workflows/contract/config.ts';
 import { CommandFailure, exitCodes } from './exit.ts';
 import { findRunKey } from './record.ts';
 import { note } from './terminal.ts';
@@ -49,15 +49,22 @@ export interface OpenPolicy {
   policy: Blob | null;
 }
 
-/** Works with the engine and closes it. Without a policy: the base model that the presets name, or `model`. */
+/**
+ * Works with the engine and closes it. Without a policy: the base model that the presets name, or `model`. On the
+ * device of the policy's run, or the processor, when no other is given.
+ */
 export async function withPolicy<T>(
   policy: CommittedPolicy | null,
-  model: string | undefined,
+  { model, device: kind }: { model?: string | undefined; device?: DeviceKind | undefined },
   work: (open: OpenPolicy) => Promise<T>,
 ): Promise<T> {
   const modelPath = await resolveModel(policy?.config.model ?? model ?? modelName, note);
   const tokenizer = await openTokenizer(modelPath);
-  const device = await openDevice({ modelPath, threads: policy?.config.threads ?? availableParallelism() });
+  const device = await openDevice({
+    modelPath,
+    device: kind ?? policy?.config.device ?? 'cpu',
+    threads: policy?.config.threads ?? availableParallelism(),
+  });
   try {
     return await work({ device, tokenizer, policy: policy?.policy ?? null });
   } finally {

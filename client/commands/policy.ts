@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { keyOf, keyToHex } from '../../activities/random.ts';
 import { writeModelFolder } from '../../activities/policy/modelFolder.ts';
 import { writePeftFolder } from '../../activities/policy/weights/export.ts';
@@ -10,6 +10,7 @@ import { countingNumber, shareNumber, temperatureNumber, wholeNumber } from '../
 import { openStore } from '../connect.ts';
 import { CommandFailure, exitCodes } from '../exit.ts';
 import { findPolicy, withPolicy, type CommittedPolicy } from '../policies.ts';
+import { DeviceKind } from '../../workflows/contract/config.ts';
 import { fields, note, print, printJson, table } from '../terminal.ts';
 
 export function policyCommand(): Command {
@@ -25,6 +26,7 @@ interface PolicyOptions {
   run?: string;
   generation?: number;
   model?: string;
+  device?: DeviceKind;
   json?: boolean;
 }
 
@@ -35,6 +37,11 @@ function withPolicyOptions(command: Command): Command {
     .option(
       '--model <model>',
       `base model when no run is given: ${modelName}, a GGUF file or a Hugging Face folder`,
+    )
+    .addOption(
+      new Option('--device <device>', "what computes; the run's own device, else cpu, when left out").choices(
+        DeviceKind.options,
+      ),
     )
     .option('--json', 'print JSON');
 }
@@ -87,7 +94,7 @@ function generateCommand(): Command {
       if ((prompt === undefined) === (promptFile === undefined))
         throw new CommandFailure(exitCodes.usage, 'Pass a prompt: --prompt TEXT, or --prompt-file FILE.');
       const text = promptFile === undefined ? (prompt ?? '') : await readText(promptFile);
-      await withPolicy(await policyOf(options), options.model, async ({ device, tokenizer, policy }) => {
+      await withPolicy(await policyOf(options), options, async ({ device, tokenizer, policy }) => {
         const rendered = tokenizer.renderPrompt([{ role: 'user', content: text }]);
         const keys = Array.from({ length: options.count }, (_, index) =>
           keyToHex(keyOf([options.seed, 'generate', index])),
@@ -130,7 +137,7 @@ function logProbsCommand(): Command {
     )
     .action(async (options: PolicyOptions & { textFile: string }) => {
       const text = await readText(options.textFile);
-      await withPolicy(await policyOf(options), options.model, async ({ device, tokenizer, policy }) => {
+      await withPolicy(await policyOf(options), options, async ({ device, tokenizer, policy }) => {
         const tokenIds = tokenizer.encode(text);
         if (tokenIds.length === 0) throw new CommandFailure(exitCodes.usage, `${options.textFile} is empty.`);
         const [logProbs = []] = await device.logProbs(policy, [tokenIds]);

@@ -1,4 +1,5 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { demandCpus } from '../../activities/policy/engine/cpus.ts';
 import { connection } from '../../infra/services/connection.ts';
 import { resolveModel } from '../../infra/setup/model.ts';
 import type { Role } from '../../worker.ts';
@@ -13,12 +14,17 @@ export function workerCommand(): Command {
   return new Command('worker')
     .description('run a worker in the foreground: it makes the generations; Ctrl-C drains it')
     .option('--roles <roles>', `which of ${allRoles.join(', ')} it does`, parseRoles, allRoles)
+    .addOption(
+      new Option('--cpus <list>', 'the CPUs its engines stay on, such as 0-3,8; any when left out (Linux)')
+        .env('REITERATE_CPUS')
+        .argParser(parseCpus),
+    )
     .option('--json', 'print one JSON object when it is ready')
     .addHelpText(
       'after',
       '\nIts log goes to stderr. A step stopped here starts again on another worker.\n\nExample: reiterate worker --roles run,evaluate',
     )
-    .action(async (options: { roles: Role[]; json?: boolean }) => {
+    .action(async (options: { roles: Role[]; cpus?: string; json?: boolean }) => {
       const { temporal, store } = await connection();
       const interrupt = onInterrupt();
       // Started by `demo`: the end of its channel means that it is gone.
@@ -33,6 +39,7 @@ export function workerCommand(): Command {
         store,
         resolveModel: (name) => resolveModel(name, note),
         roles: options.roles,
+        cpus: options.cpus,
         log: openLog(),
         signal,
         onReady: () => {
@@ -52,4 +59,13 @@ function parseRoles(text: string): Role[] {
     if (!role) throw new InvalidArgumentError(`It takes ${allRoles.join(', ')}, separated by commas.`);
     return role;
   });
+}
+
+function parseCpus(list: string): string {
+  try {
+    demandCpus(list);
+    return list;
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
 }

@@ -66,6 +66,8 @@ suite('the reiterate command', { concurrency: 2 }, () => {
       ['watch'],
       ['stop', 'x', '--after', '-1'],
       ['worker', '--roles', 'boss'],
+      ['worker', '--cpus', '1-0'],
+      ['policy', 'generate', '--device', 'gpu', '--prompt', 'Hello'],
     ]) {
       const { code, stdout, stderr } = await reiterate(args);
       assert.equal(code, exitCodes.usage, args.join(' '));

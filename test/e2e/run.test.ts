@@ -27,6 +27,8 @@ const id = `story-${process.pid}`;
 let outcome: RunProgress;
 
 before(async () => {
+  // One of the runs asks for a GPU, and must not get one.
+  process.env['CUDA_VISIBLE_DEVICES'] = '';
   worker = await startWorkerProcess();
 });
 
@@ -194,7 +196,7 @@ test('a bad configuration fails the run at once, every problem named by path', a
   });
 });
 
-test('an unknown family and a missing model are clear failures', async () => {
+test('an unknown family, a missing model and a missing device are clear failures', async () => {
   const cases = [
     [
       { ...smallConfig, domain: { ...smallConfig.domain, families: { addOn: 1 } } },
@@ -202,6 +204,7 @@ test('an unknown family and a missing model are clear failures', async () => {
       /addOn/,
     ],
     [{ ...smallConfig, model: '/no/such/model.gguf' }, 'ModelUnavailable', /no\/such\/model\.gguf/],
+    [{ ...smallConfig, device: 'cuda' }, 'DeviceUnavailable', /device 'cuda' cannot be used here/],
   ] as const;
   for (const [index, [config, type, message]] of cases.entries()) {
     const handle = await startRun(harness.client, `wrong-${index}-${process.pid}`, config);

@@ -129,6 +129,10 @@ export const EvaluationConfig = z.strictObject({
 });
 export type EvaluationConfig = z.infer<typeof EvaluationConfig>;
 
+/** What an engine computes on. */
+export const DeviceKind = z.enum(['cpu', 'webgpu', 'cuda']);
+export type DeviceKind = z.infer<typeof DeviceKind>;
+
 /**
  * Everything a run is. Strict: an unknown key is an error. Presets are complete files; nothing has a default,
  * so the file that started a run says all of it.
@@ -148,7 +152,7 @@ export const RunConfig = z
     training: TrainingConfig,
     evaluation: EvaluationConfig,
     /** What the engine computes on; part of the configuration because it decides the bits. */
-    device: z.enum(['cpu', 'webgpu', 'cuda']),
+    device: DeviceKind,
     /** Threads of the engine; part of the configuration because it decides the bits. */
     threads: count.max(256),
     /** Most milliseconds for grading one answer. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { rmSync } from 'node:fs';
+import type { DeviceKind } from '../../../workflows/contract/config.ts';
 import { TypedFailure } from '../../../workflows/contract/failures.ts';
 import type { Progress } from '../policy.ts';
 import { ByteCache } from './byteCache.ts';
@@ -9,11 +10,11 @@ import { outOfMemory, saysOutOfMemory } from './outOfMemory.ts';
 import { Aborted, type FromChild, type OperationCall, type ToChild } from './protocol.ts';
 
 /**
- * The engine process: `child.ts MODEL THREADS FOLDER`, forked by `process.ts`, to which it hands large results over in
- * files of FOLDER. It does what messages ask, one call at a time, and ends when its parent does.
+ * The engine process: `child.ts MODEL DEVICE THREADS FOLDER`, forked by `process.ts`, to which it hands large results
+ * over in files of FOLDER. It does what messages ask, one call at a time, and ends when its parent does.
  */
 
-const [modelPath = '', threads = '1', folder = ''] = process.argv.slice(2);
+const [modelPath, device, threads, folder] = process.argv.slice(2) as [string, DeviceKind, string, string];
 /** Room for the policy of a small model that is trained in full; its optimizer state is asked for once an update. */
 const blobCacheBytes = 1024 * 1024 * 1024;
 const progressIntervalMs = 100;
@@ -51,7 +52,7 @@ process.on('message', (message: ToChild) => {
 async function answer(call: OperationCall): Promise<void> {
   aborted = false;
   try {
-    engine ??= await openEngine(modelPath, Number(threads), betweenSteps);
+    engine ??= await openEngine(modelPath, device, Number(threads), betweenSteps);
     const output = await engine.perform(call, { blob, keep: (bytes) => made.push(bytes), betweenSteps });
     send({ kind: 'result', output: await toFiles(output, folder) });
   } catch (error) {

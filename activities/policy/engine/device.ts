@@ -1,11 +1,17 @@
+import type { DeviceKind } from '../../../workflows/contract/config.ts';
 import { TypedFailure } from '../../../workflows/contract/failures.ts';
 import type { Blob, Call, Device } from '../policy.ts';
+import { demandCpus } from './cpus.ts';
 import { EngineProcess, type EngineProcessOptions } from './process.ts';
 import type { Operation, OperationCall, Operations } from './protocol.ts';
 
 export interface DeviceOptions {
   /** A GGUF file or a Hugging Face folder. */
   modelPath: string;
+  /** What it computes on; `cpu` when left out. */
+  device?: DeviceKind;
+  /** The CPUs that all its threads stay on, such as `0-3,8`; Linux only. Any of this process when left out. */
+  cpus?: string | undefined;
   /** Threads of one operation in ONNX Runtime; part of what decides the bits. */
   threads: number;
   /** Longest time a call may go without progress (five times as long while loading); 120 s when left out. */
@@ -17,12 +23,15 @@ export interface DeviceOptions {
 /**
  * A policy engine in a child process of its own. The process starts with the first call and again after a crash;
  * calls wait for one another. Besides the failures of each operation, a call rejects with `ModelUnavailable`,
- * `EngineCrashed` (another try starts a new process), `EngineOutOfMemory` or `EngineSilent` (the same, after it was
- * killed).
+ * `DeviceUnavailable`, `EngineCrashed` (another try starts a new process), `EngineOutOfMemory` or `EngineSilent` (the
+ * same, after it was killed). Throws `DeviceUnavailable` for CPUs that this process cannot give it.
  */
 export async function openDevice(options: DeviceOptions): Promise<Device> {
+  if (options.cpus !== undefined) demandCpus(options.cpus);
   const settings: EngineProcessOptions = {
     modelPath: options.modelPath,
+    device: options.device ?? 'cpu',
+    cpus: options.cpus ?? null,
     threads: options.threads,
     silenceTimeoutMs: options.silenceTimeoutMs ?? 120_000,
     log: options.log ?? (() => undefined),

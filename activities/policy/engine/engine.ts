@@ -1,13 +1,17 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { DeviceKind } from '../../../workflows/contract/config.ts';
 import { decodeOptimizer, encodeOptimizer } from '../learner/optimizerState.ts';
 import { freshAdamW } from '../learner/adamw.ts';
+import { Accelerator } from '../graph/accelerator.ts';
 import { logProbs } from '../learner/logProbs.ts';
 import { update } from '../learner/update.ts';
 import type { Tokenizer } from '../policy.ts';
-import { generate } from '../rollout/generate.ts';
+import { generate, type Sampling } from '../rollout/generate.ts';
+import { HeldCache } from '../rollout/heldCache.ts';
+import { RowMover } from '../rollout/rowMover.ts';
 import { tokenSource } from '../rollout/tokenSource.ts';
 import { openTokenizer } from '../tokenizer/tokenizer.ts';
-import { openCheckpoint, type Checkpoint } from '../weights/checkpoint.ts';
+import { openCheckpoint, type Checkpoint, type ModelConfig } from '../weights/checkpoint.ts';
 import {
   blendParameters,
   decodeParameters,
@@ -34,6 +38,8 @@ export class Engine {
     readonly checkpoint: Checkpoint,
     readonly tokenizer: Tokenizer,
     readonly programs: Programs,
+    /** On an accelerator that can hold what sampling works with. */
+    readonly mover: RowMover | null,
   ) {}
 
   async perform(call: OperationCall, around: Surroundings): Promise<Operations[Operation]['output']> {
@@ -72,6 +78,7 @@ export class Engine {
           prefill: await programOf('prefill'),
           decode: await programOf('decode'),
           tokenizer: this.tokenizer,
+          ...(this.mover && { openCache: cacheIn(this.mover, config) }),
         };
         return generate(sampling, prompts, options, around.betweenSteps);
       }
@@ -132,16 +139,25 @@ export class Engine {
   }
 }
 
-/** Opens a model, a GGUF file or a Hugging Face folder. Throws `ModelUnavailable`. */
+/** Opens a model, a GGUF file or a Hugging Face folder, on a device. Throws `DeviceUnavailable`, `ModelUnavailable`. */
 export async function openEngine(
   modelPath: string,
+  device: DeviceKind,
   threads: number,
   betweenSteps: BetweenSteps,
 ): Promise<Engine> {
   await betweenSteps({ phase: 'load', done: 0, total: 1, tokens: 0 });
+  const accelerator = device === 'cpu' ? undefined : await Accelerator.open(device);
   const checkpoint = await openCheckpoint(modelPath);
   const tokenizer = await openTokenizer(modelPath);
-  return new Engine(checkpoint, tokenizer, openPrograms(checkpoint, threads));
+  const { layers, headDim } = checkpoint.config;
+  const mover = accelerator?.holds ? new RowMover(accelerator, 2 * layers, headDim) : null;
+  return new Engine(checkpoint, tokenizer, openPrograms(checkpoint, { threads, accelerator }), mover);
+}
+
+/** Keys and values in an accelerator's memory. */
+function cacheIn(mover: RowMover, config: ModelConfig): NonNullable<Sampling['openCache']> {
+  return (size) => HeldCache.open(config, size, mover);
 }
 
 function arraysOf({ tensors }: PolicyParameters): Map<string, Float32Array> {

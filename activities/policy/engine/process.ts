@@ -6,6 +6,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { DeviceKind } from '../../../workflows/contract/config.ts';
 import { TypedFailure } from '../../../workflows/contract/failures.ts';
 import type { Blob, Call, Progress } from '../policy.ts';
 import { fromFiles } from './byteFiles.ts';
@@ -14,7 +15,10 @@ import { loadingPhase, type FromChild, type OperationCall, type ToChild } from '
 
 export interface EngineProcessOptions {
   modelPath: string;
+  device: DeviceKind;
   threads: number;
+  /** The CPUs it may use, as `taskset` writes them (`0-3,8`); null: those of this process. */
+  cpus: string | null;
   /** Longest time without progress in a call, before the child is killed. */
   silenceTimeoutMs: number;
   /** Gets the child's output, line by line. */
@@ -59,13 +63,17 @@ export class EngineProcess {
     // module.register; there tsx is a --loader.
     const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
     const loader = 'register' in module ? '--import' : '--loader';
+    const node = ['--expose-gc', loader, tsx];
     this.#child = fork(
       fileURLToPath(new URL('./child.ts', import.meta.url)),
-      [options.modelPath, String(options.threads), this.#folder],
+      [options.modelPath, options.device, String(options.threads), this.#folder],
       {
         // glibc then asks for huge pages: weights are read from end to end, and looking up 4 KiB pages costs time.
         env: { GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1', ...process.env },
-        execArgv: ['--expose-gc', loader, tsx],
+        // Under taskset every thread starts pinned: the main one, which computes, too, and those of ONNX Runtime.
+        ...(options.cpus === null
+          ? { execArgv: node }
+          : { execPath: 'taskset', execArgv: ['--cpu-list', options.cpus, process.execPath, ...node] }),
         serialization: 'advanced',
         stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       },

@@ -1,4 +1,4 @@
-import type { Program } from '../graph/program.ts';
+import type { Program, ProgramOptions } from '../graph/program.ts';
 import {
   arrangeWeights,
   decodeProgram,
@@ -39,7 +39,7 @@ export interface Programs {
  * The programs of one model. They share the base weights; of each kind there is only the one that was asked for last,
  * since each holds memory of its own (a decode program a second, prepacked copy of the weights).
  */
-export function openPrograms(checkpoint: Checkpoint, threads: number): Programs {
+export function openPrograms(checkpoint: Checkpoint, options: ProgramOptions): Programs {
   let base: ModelWeights | null = null;
   const held = new Map<ProgramKind, { key: string; program: Program }>();
   /** The weights that a policy's programs begin with: its own, or the base model's, which are read when first needed. */
@@ -53,16 +53,16 @@ export function openPrograms(checkpoint: Checkpoint, threads: number): Programs 
     const trainable = policy?.trainable ?? null;
     switch (kind) {
       case 'prefill':
-        return prefillProgram(weights, trainable, { threads }, yields);
+        return prefillProgram(weights, trainable, options, yields);
       case 'decode':
-        return decodeProgram(weights, trainable === 'full' ? null : trainable, { threads }, yields);
+        return decodeProgram(weights, trainable === 'full' ? null : trainable, options, yields);
       case 'logProb':
-        return logProbProgram(weights, trainable, { threads });
+        return logProbProgram(weights, trainable, options);
       case 'textLogProb':
-        return textLogProbProgram(weights, trainable, { threads });
+        return textLogProbProgram(weights, trainable, options);
       case 'training':
         if (!trainable) throw new RangeError('there is nothing to train without a policy');
-        return trainingProgram(weights, trainable, { threads });
+        return trainingProgram(weights, trainable, options);
     }
   };
   return {

@@ -1,4 +1,5 @@
 import onnxProto, { type onnx as Onnx } from 'onnx-proto';
+import type { DeviceKind } from '../../../workflows/contract/config.ts';
 import { product, sameShape, showDim, showShape, type Dim, type Shape } from './dims.ts';
 
 const { onnx } = onnxProto;
@@ -60,6 +61,8 @@ function encodePort(name: string, type: ElementType, shape: Shape): Onnx.IValueI
 export class Graph {
   readonly inputs: Value[] = [];
   readonly outputs: Value[] = [];
+  /** Outputs that only later runs read: on an accelerator they stay in its memory, if it can hold them. */
+  readonly staying: string[] = [];
   readonly tape: TapeEntry[] = [];
   /** Inputs that carry shapes: name → the sizes to fill in. */
   readonly shapeInputs = new Map<string, Shape>();
@@ -70,8 +73,12 @@ export class Graph {
   private readonly initializers: Onnx.ITensorProto[] = [];
   private readonly constants = new Map<string, Value>();
 
-  /** `outer`: the graph in which this one is the body of a loop; its names start with `prefix`. */
+  /**
+   * `device`: what it will run on, for operations whose kernels differ. `outer`: the graph in which this one is the
+   * body of a loop; its names start with `prefix`.
+   */
   constructor(
+    readonly device: DeviceKind = 'cpu',
     private readonly outer: Graph | null = null,
     private readonly prefix = '',
   ) {}
@@ -172,7 +179,7 @@ export class Graph {
     body: (slices: readonly Value[], states: readonly Value[]) => readonly Value[],
     states: readonly Value[] = [],
   ): Value[] {
-    const inner = new Graph(this, `${this.prefix}scan_${this.nodes.length}_`);
+    const inner = new Graph(this.device, this, `${this.prefix}scan_${this.nodes.length}_`);
     const port = (kind: string, { type }: Value, i: number, shape: Shape) => {
       const value = new Value(inner, `${inner.prefix}${kind}_${i}`, type, shape, false);
       inner.inputs.push(value);
@@ -193,8 +200,9 @@ export class Graph {
     });
   }
 
-  /** What callers get, under a name of its own. */
-  output(name: string, value: Value): void {
+  /** What callers get, under a name of its own; `stays`: as in `staying`. */
+  output(name: string, value: Value, stays = false): void {
+    if (stays) this.staying.push(name);
     this.nodes.push({ opType: 'Identity', name: `output:${name}`, input: [value.name], output: [name] });
     this.outputs.push(new Value(this, name, value.type, value.shape, false));
   }

@@ -1,4 +1,5 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { Held, type Accelerator } from './accelerator.ts';
 import { evaluate, evaluateShape, showDim, type Symbols } from './dims.ts';
 import type { Graph, Value } from './graph.ts';
 
@@ -12,9 +13,20 @@ export interface Port {
 /** Flat row-major arrays by input name. */
 export type Feeds = Record<string, Float32Array | BigInt64Array>;
 
+/** The same, or what an accelerator holds. */
+export type HeldFeeds = Readonly<Record<string, Float32Array | BigInt64Array | Held>>;
+
+/** Outputs by name: those that came here, and those that stayed in the accelerator's memory. */
+export interface Results {
+  arrays: Record<string, Float32Array>;
+  held: Record<string, Held>;
+}
+
 export interface ProgramOptions {
   /** Threads of one run. Part of the result: other counts may give other bits. */
   threads: number;
+  /** What it runs on instead of the processor; the graph is made for it. */
+  accelerator?: Accelerator | undefined;
   /** Records how long each node takes, in a file whose name starts so; `endProfiling` closes it. */
   profilePrefix?: string;
 }
@@ -36,19 +48,24 @@ export class Program {
     private readonly session: InferenceSession,
     private readonly graph: Pick<Graph, 'inputs' | 'outputs' | 'shapeInputs'>,
     private readonly bound: Record<string, Tensor>,
+    private readonly accelerator: Accelerator | undefined,
   ) {
     this.inputs = graph.inputs.filter(({ name }) => !(name in bound)).map(portOf);
     this.outputs = graph.outputs.map(portOf);
   }
 
-  /** Compiles a graph. `bound` inputs (weights) are the same in every run and are shared, not copied. */
+  /**
+   * Compiles a graph. `bound` inputs (weights) are the same in every run; they are shared, not copied, and on an
+   * accelerator that can hold them they are sent there once: their numbers must not change.
+   */
   static async create(
     graph: Graph,
     options: ProgramOptions,
     bound: Readonly<Record<string, Float32Array>> = {},
   ): Promise<Program> {
+    const { accelerator } = options;
     const session = await InferenceSession.create(graph.encode(), {
-      executionProviders: ['cpu'],
+      ...(accelerator?.sessionOptions(graph.staying) ?? { executionProviders: ['cpu'] }),
       intraOpNumThreads: options.threads,
       interOpNumThreads: 1,
       executionMode: 'sequential',
@@ -62,12 +79,12 @@ export class Program {
       })),
     });
     const { inputs, outputs, shapeInputs } = graph;
-    return new Program(session, { inputs, outputs, shapeInputs }, {}).bind(bound);
+    return new Program(session, { inputs, outputs, shapeInputs }, {}, accelerator).bind(bound);
   }
 
   /**
-   * The same program with more inputs of fixed size bound, those of the given that it has. Both run in one session,
-   * which `release` of either frees.
+   * The same program with more inputs of fixed size bound, those of the given that it has: their numbers must not change
+   * either. Both run in one session, which `release` of either frees.
    */
   bind(bound: Readonly<Record<string, Float32Array>>): Program {
     const tensors = Object.fromEntries(
@@ -76,18 +93,23 @@ export class Program {
         return data ? [[input.name, tensorOf(input, data, {})]] : [];
       }),
     );
-    return new Program(this.session, this.graph, { ...this.bound, ...tensors });
+    return new Program(this.session, this.graph, { ...this.bound, ...tensors }, this.accelerator);
   }
 
   /**
    * Runs once. Feeds are not copied; outputs are fresh arrays. Throws `TypeError` naming the input that is
    * missing, unknown, or not of the size its shape has under `symbols`.
    */
-  async run(symbols: Symbols, feeds: Feeds): Promise<Record<string, Float32Array>> {
+  async run(symbols: Symbols, feeds: HeldFeeds): Promise<Record<string, Float32Array>> {
+    return (await this.runHolding(symbols, feeds)).arrays;
+  }
+
+  /** The same, for programs with outputs that stay on an accelerator; the caller releases those. */
+  async runHolding(symbols: Symbols, feeds: HeldFeeds): Promise<Results> {
     const known = new Set(this.inputs.map(({ name }) => name));
     for (const name of Object.keys(feeds))
       if (!known.has(name)) throw new TypeError(`the program has no input '${name}'`);
-    const tensors: Record<string, Tensor> = { ...this.bound };
+    const tensors: Record<string, Tensor> = await this.#boundTensors();
     for (const input of this.graph.inputs) {
       if (!known.has(input.name)) continue;
       const data = feeds[input.name];
@@ -99,7 +121,22 @@ export class Program {
       tensors[name] = new Tensor('int64', BigInt64Array.from(values), [sizes.length]);
     }
     const results = await this.session.run(tensors);
-    return Object.fromEntries(this.outputs.map(({ name }) => [name, results[name]!.data as Float32Array]));
+    const { arrays, held }: Results = { arrays: {}, held: {} };
+    for (const { name } of this.outputs) {
+      const tensor = results[name] as Tensor;
+      if (tensor.location === 'cpu') arrays[name] = tensor.data as Float32Array;
+      else held[name] = new Held(tensor);
+    }
+    return { arrays, held };
+  }
+
+  /** The bound inputs, where the program runs. */
+  async #boundTensors(): Promise<Record<string, Tensor>> {
+    const tensors = { ...this.bound };
+    if (this.accelerator?.holds)
+      for (const [name, { data, dims }] of Object.entries(this.bound))
+        tensors[name] = (await this.accelerator.hold(data as Float32Array)).shaped(dims);
+    return tensors;
   }
 
   endProfiling(): void {
@@ -112,15 +149,16 @@ export class Program {
   }
 }
 
-function tensorOf(input: Value, data: Float32Array | BigInt64Array, symbols: Symbols): Tensor {
+function tensorOf(input: Value, data: HeldFeeds[string], symbols: Symbols): Tensor {
   const shape = evaluateShape(input.shape, symbols);
   const size = shape.reduce((a, b) => a * b, 1);
-  const type = data instanceof Float32Array ? 'float32' : 'int64';
+  const type = data instanceof BigInt64Array ? 'int64' : 'float32';
   const text = `[${input.shape.map(showDim).join(', ')}]`;
   if (type !== input.type) throw new TypeError(`input '${input.name}' ${text} is ${input.type}, got ${type}`);
   if (data.length !== size)
     throw new TypeError(
       `input '${input.name}' ${text} has ${size} elements (${shape.join('×')}), got ${data.length}`,
     );
+  if (data instanceof Held) return data.shaped(shape);
   return data instanceof Float32Array ? new Tensor('float32', data, shape) : new Tensor('int64', data, shape);
 }

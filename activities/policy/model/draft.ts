@@ -54,22 +54,27 @@ export interface Draft {
   hiddenStates(attend: Attend, tokens: Dim): Value;
   /** The final norm, and the output table [vocab, hidden]. */
   head: ReturnType<typeof decoderHead>;
-  compile(options: ProgramOptions): Promise<Program>;
+  compile(): Promise<Program>;
 }
 
 /**
  * Starts a graph. A policy's own tensors are inputs, fed in each run: an adapter's beside the model's weights, or all
  * weights in their place; null: the model as it is. `fed` weights of the model are inputs that share the buffers of
  * `ModelWeights`; `packed` ones belong to the session, which lays them out for the processor: a third faster when few
- * rows are multiplied, at the price of a copy.
+ * rows are multiplied, at the price of a copy. Accelerators decide for themselves: fed where one copy can be held for
+ * all programs, else packed, so that weights are not sent in every run.
  */
 export function draft(
   { config, tensors }: ModelWeights,
   trainable: Trainable | null,
-  placement: 'fed' | 'packed',
+  onProcessor: 'fed' | 'packed',
+  options: ProgramOptions,
   train = false,
 ): Draft {
-  const graph = new Graph();
+  const { accelerator } = options;
+  const onAccelerator = accelerator?.holds ? 'fed' : 'packed';
+  const placement = accelerator ? onAccelerator : onProcessor;
+  const graph = new Graph(accelerator?.kind);
   const policy = new Map(
     [...(trainable ? parameterShapes(config, trainable) : [])].map(([name, shape]) => [
       name,
@@ -116,7 +121,7 @@ export function draft(
       return decoder(config, parameters, attend, tokenIds, positions);
     },
     head: decoderHead(config, parameters),
-    compile: (options) => {
+    compile: () => {
       const fed = placement === 'fed' ? [...weights.keys()] : [];
       return Program.create(
         graph,

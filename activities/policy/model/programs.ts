@@ -40,20 +40,20 @@ export function prefillProgram(
   options: ProgramOptions,
   yields: Yield = 'tokens',
 ): Promise<Program> {
-  const { graph, config, hiddenStates, head, compile } = draft(weights, trainable, 'fed');
+  const { graph, config, hiddenStates, head, compile } = draft(weights, trainable, 'fed', options);
   const { keyValueHeads: kv, headDim: d } = config;
   const prefixMask = graph.input('prefixMask', 'float32', [1, 1, 1, 1, 1, F]);
   const attend = sharedPrompt(graph, config, { n: 1, p: F, g: N, c: C }, prefixMask, (layer, shared, own) => {
-    graph.output(`prefixKey.${layer}`, shared.keys);
-    graph.output(`prefixValue.${layer}`, shared.values);
-    graph.output(`suffixKey.${layer}`, reshape(own.keys, [kv, N, C, d]));
-    graph.output(`suffixValue.${layer}`, reshape(own.values, [kv, N, C, d]));
+    graph.output(`prefixKey.${layer}`, shared.keys, true);
+    graph.output(`prefixValue.${layer}`, shared.values, true);
+    graph.output(`suffixKey.${layer}`, reshape(own.keys, [kv, N, C, d]), true);
+    graph.output(`suffixValue.${layer}`, reshape(own.values, [kv, N, C, d]), true);
   });
   const rows = ragged(graph, T, sum(F, product(N, C)), attend);
   const last = gatherRows(hiddenStates(rows, T), graph.input('lastRows', 'int64', [N]));
   const logits = next(head, last, N, G, yields);
   if (yields === 'distribution') graph.output('logits', logits);
-  return compile(options);
+  return compile();
 }
 
 /**
@@ -73,7 +73,7 @@ export function decodeProgram(
   options: ProgramOptions,
   yields: Yield = 'tokens',
 ): Promise<Program> {
-  const { graph, config, hiddenStates, head, compile } = draft(weights, lora, 'packed');
+  const { graph, config, hiddenStates, head, compile } = draft(weights, lora, 'packed', options);
   const { keyValueHeads: kv, headDim: d } = config;
   const slots = product(N, G);
   const masks = {
@@ -96,12 +96,12 @@ export function decodeProgram(
       },
     }),
     (layer, keys, values) => {
-      graph.output(`key.${layer}`, reshape(keys, [N, kv, G, d]));
-      graph.output(`value.${layer}`, reshape(values, [N, kv, G, d]));
+      graph.output(`key.${layer}`, reshape(keys, [N, kv, G, d]), true);
+      graph.output(`value.${layer}`, reshape(values, [N, kv, G, d]), true);
     },
   );
   next(head, hiddenStates(ragged(graph, R, slots, attend), R), R, 1, yields);
-  return compile(options);
+  return compile();
 }
 
 /** The end of a sampling program: outputs what is asked of the next token, and returns its logits [rows, vocab]. */
@@ -157,10 +157,10 @@ export function logProbProgram(
   trainable: Trainable | null,
   options: ProgramOptions,
 ): Promise<Program> {
-  const model = draft(weights, trainable, 'fed');
+  const model = draft(weights, trainable, 'fed', options);
   const [logProbs] = completionLogProbs(model);
   model.graph.output('logProbs', logProbs!);
-  return model.compile(options);
+  return model.compile();
 }
 
 /**
@@ -172,11 +172,11 @@ export function textLogProbProgram(
   trainable: Trainable | null,
   options: ProgramOptions,
 ): Promise<Program> {
-  const model = draft(weights, trainable, 'fed');
+  const model = draft(weights, trainable, 'fed', options);
   const attend = causal(model.graph, model.config, N, S);
   const [logProbs] = scoredLogProbs(model, attend, product(N, S));
   model.graph.output('logProbs', logProbs!);
-  return model.compile(options);
+  return model.compile();
 }
 
 /**
@@ -190,7 +190,7 @@ export function trainingProgram(
   trainable: Trainable,
   options: ProgramOptions,
 ): Promise<Program> {
-  const model = draft(weights, trainable, 'fed', true);
+  const model = draft(weights, trainable, 'fed', options, true);
   const { graph, policy } = model;
   const [logProbs, entropy] = completionLogProbs(model);
   const perToken = (name: string) => graph.input(name, 'float32', [scored]);
@@ -213,5 +213,5 @@ export function trainingProgram(
     graph.output(name, value);
   const slopes = gradients(loss, policy);
   policy.forEach(({ name }, i) => graph.output(`gradient.${name}`, slopes[i]!));
-  return model.compile(options);
+  return model.compile();
 }

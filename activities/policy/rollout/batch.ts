@@ -1,7 +1,7 @@
 import type { Program } from '../graph/program.ts';
 import { layoutPrompts, placement } from '../model/layout.ts';
 import type { ModelConfig } from '../weights/checkpoint.ts';
-import { BatchCache, type CacheRoom, type Kept } from './cache.ts';
+import type { Cache, CacheSize, Kept } from './cache.ts';
 import { planReadings } from './prefixes.ts';
 import type { Rollout } from './rollout.ts';
 import type { TokenSource } from './tokenSource.ts';
@@ -13,6 +13,8 @@ export interface Decoder {
   prefill: Program;
   decode: Program;
   tokens: TokenSource;
+  /** Makes the cache of a batch. */
+  openCache: (size: CacheSize) => Promise<Cache>;
 }
 
 /** A prompt with G of its rollouts; G is the same for all of a queue. */
@@ -46,20 +48,15 @@ export async function playQueue(
   queue: readonly Entry[],
   limits: Limits,
   maxNewTokens: number,
-  room: CacheRoom,
   report: (phase: string) => Promise<void>,
 ): Promise<void> {
   const rollouts = queue[0]!.rollouts.length;
-  const cache = new BatchCache(
-    decoder.config,
-    {
-      places: Math.min(limits.places, queue.length),
-      rollouts,
-      promptLength: Math.max(...queue.map(({ promptIds }) => promptIds.length)),
-      maxNewTokens,
-    },
-    room,
-  );
+  const cache = await decoder.openCache({
+    places: Math.min(limits.places, queue.length),
+    rollouts,
+    promptLength: Math.max(...queue.map(({ promptIds }) => promptIds.length)),
+    maxNewTokens,
+  });
   let batch: Entry[] = [];
   let waiting = queue;
   for (;;) {
@@ -72,7 +69,7 @@ export async function playQueue(
       await readPrompts(decoder, admitted, places, cache, report);
     }
     await report('sample');
-    if (waiting.length === 0) batch = dropFinished(batch, cache);
+    if (waiting.length === 0) batch = await dropFinished(batch, cache);
     if (batch.length === 0) return;
     // First tokens may have finished all that was admitted.
     if (batch.every((entry) => liveOf(entry) === 0)) continue;
@@ -95,7 +92,7 @@ async function readPrompts(
   { prefill, tokens }: Decoder,
   entries: readonly Entry[],
   places: readonly number[],
-  cache: BatchCache,
+  cache: Cache,
   report: (phase: string) => Promise<void>,
 ): Promise<void> {
   const prompts = entries.map(({ promptIds }) => promptIds);
@@ -106,28 +103,25 @@ async function readPrompts(
       prefix,
     );
     const rollouts = chosen.flatMap((index) => entries[index]!.rollouts);
-    const outputs = await prefill.run(
+    const { arrays, held } = await prefill.runHolding(
       { ...layout.symbols, G: cache.rollouts },
       {
         ...layout.feeds,
         ...tokens.feeds(chosen.length, rollouts),
       },
     );
-    chosen.forEach((index, row) => cache.setPrompt(places[index]!, row, layout, outputs));
-    tokens.deal(chosen.length, rollouts, outputs);
+    const read = chosen.map((index) => places[index]!);
+    await cache.setPrompts(read, layout, arrays, held);
+    tokens.deal(chosen.length, rollouts, arrays);
   }
 }
 
 /** Feeds every unfinished rollout its newest token and draws the next. */
-async function nextTokens(
-  { decode, tokens }: Decoder,
-  batch: readonly Entry[],
-  cache: BatchCache,
-): Promise<void> {
+async function nextTokens({ decode, tokens }: Decoder, batch: readonly Entry[], cache: Cache): Promise<void> {
   const inSlots = batch.flatMap(({ rollouts }) => rollouts);
   const slots = [...inSlots.keys()].filter((slot) => !inSlots[slot]!.finishReason);
   const rollouts = slots.map((slot) => inSlots[slot]!);
-  const outputs = await decode.run(
+  const { arrays, held } = await decode.runHolding(
     { R: slots.length, N: cache.places, G: cache.rollouts, P: cache.promptLength, L: cache.length },
     {
       ...cache.feeds(),
@@ -137,15 +131,15 @@ async function nextTokens(
       positions: BigInt64Array.from(slots, (slot) => BigInt(cache.nextPosition(slot))),
     },
   );
-  cache.append(slots, outputs);
-  tokens.deal(slots.length, rollouts, outputs);
+  await cache.append(slots, arrays, held);
+  tokens.deal(slots.length, rollouts, arrays);
 }
 
 /**
  * Takes prompts whose rollouts are all finished out of the batch, and shrinks G to the most unfinished rollouts that
  * any prompt has; finished rollouts fill the slots of prompts that have fewer.
  */
-function dropFinished(batch: Entry[], cache: BatchCache): Entry[] {
+async function dropFinished(batch: Entry[], cache: Cache): Promise<Entry[]> {
   const live = batch.map(liveOf);
   const most = Math.max(...live);
   if (most === 0) return [];
@@ -157,7 +151,7 @@ function dropFinished(batch: Entry[], cache: BatchCache): Entry[] {
     const finished = all.filter((rollout) => rollouts[rollout]!.finishReason);
     return [{ place, rollouts: [...going, ...finished].slice(0, most).sort((a, b) => a - b) }];
   });
-  cache.keep(kept);
+  await cache.keep(kept);
   return kept.map(({ place, rollouts }) => ({
     promptIds: batch[place]!.promptIds,
     rollouts: rollouts.map((rollout) => batch[place]!.rollouts[rollout]!),

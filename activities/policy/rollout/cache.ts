@@ -1,3 +1,4 @@
+import type { HeldFeeds, Results } from '../graph/program.ts';
 import type { PromptLayout } from '../model/layout.ts';
 import { maskedScore } from '../model/layout.ts';
 import type { ModelConfig } from '../weights/checkpoint.ts';
@@ -7,6 +8,33 @@ export type Kept = readonly { place: number; rollouts: readonly number[] }[];
 
 /** Generated lengths are rounded up to this many tokens, so that shapes change seldom. */
 const growth = 16;
+
+/** How large a cache may become. */
+export interface CacheSize {
+  places: number;
+  rollouts: number;
+  promptLength: number;
+  maxNewTokens: number;
+}
+
+/** The keys and values of a batch, wherever they are; what its parts mean is said at `BatchCache`. */
+export interface Cache {
+  readonly places: number;
+  readonly rollouts: number;
+  readonly promptLength: number;
+  readonly length: number;
+  /** Puts the prompts that `prefillProgram` read in a `layout` at places, in order, with nothing generated yet. */
+  setPrompts(
+    places: readonly number[],
+    layout: PromptLayout,
+    arrays: Results['arrays'],
+    held: Results['held'],
+  ): void | Promise<void>;
+  nextPosition(slot: number): number;
+  append(slots: readonly number[], arrays: Results['arrays'], held: Results['held']): void | Promise<void>;
+  keep(kept: Kept): void | Promise<void>;
+  feeds(): HeldFeeds;
+}
 
 interface Port {
   half: 'Key' | 'Value';
@@ -20,7 +48,7 @@ interface Port {
  * [N, kv, G, L, D] in G slots a place, one array for each layer and half. Everything moves in place: the arrays are as
  * large as can ever be needed, and the front of each is what is fed.
  */
-export class BatchCache {
+export class BatchCache implements Cache {
   /** N: places 0 … N − 1 are in use. */
   places = 0;
   /** G */
@@ -38,11 +66,7 @@ export class BatchCache {
   readonly #width: number;
   readonly #ports: Port[];
 
-  constructor(
-    { layers, keyValueHeads, headDim }: ModelConfig,
-    size: { places: number; rollouts: number; promptLength: number; maxNewTokens: number },
-    room: CacheRoom,
-  ) {
+  constructor({ layers, keyValueHeads, headDim }: ModelConfig, size: CacheSize, room: CacheRoom) {
     this.rollouts = size.rollouts;
     this.promptLength = size.promptLength;
     this.#kv = keyValueHeads;
@@ -57,6 +81,10 @@ export class BatchCache {
         generated: room.array(`generated${half}.${layer}`, rows * size.rollouts * longest * headDim),
       })),
     ).flat();
+  }
+
+  setPrompts(places: readonly number[], layout: PromptLayout, outputs: Record<string, Float32Array>): void {
+    places.forEach((place, row) => this.setPrompt(place, row, layout, outputs));
   }
 
   /** Puts the `row`-th prompt that `prefillProgram` read in a `layout` at a place, with nothing generated yet. */
@@ -81,6 +109,11 @@ export class BatchCache {
     this.#promptLengths[place] = length;
     this.#filled.fill(0, place * this.rollouts, (place + 1) * this.rollouts);
     while (this.#filled.length < this.places * this.rollouts) this.#filled.push(0);
+  }
+
+  /** Generated tokens in a slot. */
+  filled(slot: number): number {
+    return this.#filled[slot]!;
   }
 
   /** The position of the next token in a slot. */

@@ -3,14 +3,16 @@ import type { BetweenSteps } from '../engine/protocol.ts';
 import type { Completion, SampleOptions, SamplePrompt, Tokenizer } from '../policy.ts';
 import type { ModelConfig } from '../weights/checkpoint.ts';
 import { playQueue, type Decoder } from './batch.ts';
-import { CacheRoom } from './cache.ts';
+import { BatchCache, CacheRoom } from './cache.ts';
 import { Rollout, type Rules } from './rollout.ts';
 import { tokenSource } from './tokenSource.ts';
 import { stopWatches } from './stopStrings.ts';
 import { planQueues } from './queues.ts';
 
 /** What sampling needs of the engine. */
-export interface Sampling extends Omit<Decoder, 'tokens'> {
+export interface Sampling extends Omit<Decoder, 'tokens' | 'openCache'> {
+  /** Keys and values are in this process's memory when left out. */
+  openCache?: Decoder['openCache'];
   tokenizer: Pick<Tokenizer, 'decode' | 'stopTokenIds'>;
 }
 
@@ -34,7 +36,12 @@ export async function generate(
   betweenSteps: BetweenSteps,
 ): Promise<Completion[][]> {
   const { config } = policy;
-  const decoder: Decoder = { ...policy, tokens: tokenSource(options, config.vocabulary) };
+  const room = new CacheRoom();
+  const decoder: Decoder = {
+    openCache: async (size) => new BatchCache(config, size, room),
+    ...policy,
+    tokens: tokenSource(options, config.vocabulary),
+  };
   checkRoom(config, prompts, options.maxNewTokens);
   const rules: Rules = {
     maxNewTokens: options.maxNewTokens,
@@ -52,14 +59,13 @@ export async function generate(
     });
 
   const { rows, slots } = batchSize(config, options.maxNewTokens);
-  const room = new CacheRoom();
   for (const queue of planQueues(prompts, rows)) {
     const entries = queue.map(({ index, first, count }) => ({
       promptIds: prompts[index]!.tokenIds,
       rollouts: groups[index]!.slice(first, first + count),
     }));
     const places = Math.floor(slots / queue[0]!.count);
-    await playQueue(decoder, entries, { rows, places }, options.maxNewTokens, room, report);
+    await playQueue(decoder, entries, { rows, places }, options.maxNewTokens, report);
   }
   return groups.map((group) =>
     group.map(({ tokenIds, logProbs, policyLogProbs, finishReason }) => ({

@@ -1,8 +1,8 @@
 import { product, showShape, type Dim, type Shape } from '../dims.ts';
-import { emit, expectShape, type Attribute, type Value } from '../graph.ts';
+import { emit, expectShape, type Value } from '../graph.ts';
 import { operation } from '../operation.ts';
 import { sum } from './reduce.ts';
-import { concat, reshape, split } from './shape.ts';
+import { concat, reshape, split, transpose } from './shape.ts';
 
 /**
  * Keys and values that queries look at. Either [N, kv, S, D], shared by the G sequences that a batch entry
@@ -15,13 +15,21 @@ export interface Segment {
   mask: Value | null;
 }
 
+type Product = { transA?: 1; transB?: 1; alpha?: { float: number } };
+
 /** Batched a b, with either side transposed in its last two axes, scaled. */
-function matmul(a: Value, b: Value, attributes: Record<string, Attribute> = {}): Value {
+function matmul(a: Value, b: Value, attributes: Product = {}): Value {
+  const { transA, transB, alpha } = attributes;
   const rank = a.shape.length;
-  const rows = a.shape[attributes['transA'] ? rank - 1 : rank - 2]!;
-  const columns = b.shape[attributes['transB'] ? rank - 2 : rank - 1]!;
+  const rows = a.shape[transA ? rank - 1 : rank - 2]!;
+  const columns = b.shape[transB ? rank - 2 : rank - 1]!;
   const shape = [...a.shape.slice(0, rank - 2), rows, columns];
-  return emit('FusedMatMul', [a, b], shape, attributes, 'com.microsoft');
+  if (a.graph.device !== 'webgpu') return emit('FusedMatMul', [a, b], shape, attributes, 'com.microsoft');
+  // WebGPU's provider has no kernel for that, and would fetch keys and values to the processor.
+  const swapped = [...a.shape.keys()].slice(0, rank - 2).concat(rank - 1, rank - 2);
+  const factors = [transA ? transpose(a, swapped) : a, transB ? transpose(b, swapped) : b];
+  const unscaled = emit('MatMul', factors, shape);
+  return alpha ? emit('Mul', [unscaled, a.graph.scalar(alpha.float)], shape) : unscaled;
 }
 
 /**

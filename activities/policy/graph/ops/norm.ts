@@ -13,13 +13,16 @@ export const rmsNorm = operation('rmsNorm', (x: Value, weight: Value, epsilon: n
   const size = x.shape[axis]!;
   if (typeof size !== 'number') throw new Error(`rmsNorm of '${x.name}' needs a fixed last axis`);
   const perRow: Shape = [...x.shape.slice(0, axis), 1];
-  const [y, r] = x.graph.node(
+  const [y, reciprocal] = x.graph.node(
     'SimplifiedLayerNormalization',
     [x, weight],
     [{ shape: x.shape }, { shape: perRow }],
     { axis: -1, epsilon: { float: epsilon }, stash_type: 1 },
   ) as [Value, Value];
+  // WebGPU's kernel (ONNX Runtime 1.30) puts the mean of x where r should be.
+  const inverse = () => (x.graph.device === 'webgpu' ? reciprocalOf(x, size, epsilon) : reciprocal);
   const slope = (dy: Value): Value => {
+    const r = inverse();
     const total = sum(emit('Mul', [dy, y], x.shape), [axis]);
     const squared = emit('Mul', [emit('Mul', [r, r], perRow), x.graph.scalar(1 / size)], perRow);
     const along = emit('Mul', [x, emit('Mul', [total, squared], perRow)], x.shape);
@@ -27,7 +30,7 @@ export const rmsNorm = operation('rmsNorm', (x: Value, weight: Value, epsilon: n
     return emit('Sub', [across, along], x.shape);
   };
   const weightSlope = (dy: Value): Value => {
-    const normed = emit('Mul', [x, r], x.shape);
+    const normed = emit('Mul', [x, inverse()], x.shape);
     const rows = [...x.shape.keys()].slice(0, axis);
     return reshape(sum(emit('Mul', [dy, normed], x.shape), rows), weight.shape);
   };
@@ -37,3 +40,12 @@ export const rmsNorm = operation('rmsNorm', (x: Value, weight: Value, epsilon: n
     gradient: (dy) => [x.tracked ? slope(dy) : null, weight.tracked ? weightSlope(dy) : null],
   };
 });
+
+/** 1 / sqrt(mean(x²) + ε) of each row of `size` numbers. */
+function reciprocalOf(x: Value, size: number, epsilon: number): Value {
+  const { graph } = x;
+  const total = sum(emit('Mul', [x, x], x.shape), [x.shape.length - 1]);
+  const mean = emit('Mul', [total, graph.scalar(1 / size)], total.shape);
+  const root = emit('Sqrt', [emit('Add', [mean, graph.scalar(epsilon)], mean.shape)], mean.shape);
+  return emit('Reciprocal', [root], root.shape);
+}

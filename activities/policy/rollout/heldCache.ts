@@ -1,0 +1,160 @@
+import type { Held } from '../graph/accelerator.ts';
+import type { HeldFeeds, Results } from '../graph/program.ts';
+import type { PromptLayout } from '../model/layout.ts';
+import type { ModelConfig } from '../weights/checkpoint.ts';
+import { BatchCache, CacheRoom, type Cache, type CacheSize, type Kept } from './cache.ts';
+import type { RowMover } from './rowMover.ts';
+
+/**
+ * The same keys and values as in `BatchCache`, in an accelerator's memory, which they never leave: every change makes
+ * new arrays there out of rows of the old ones and of what a program has left there. Rows that hold nothing yet are
+ * copies of others, hidden by the masks.
+ */
+export class HeldCache implements Cache {
+  /** Knows what stands where, and holds nothing itself. */
+  readonly #plan: BatchCache;
+  readonly #ports: readonly { half: 'Key' | 'Value'; layer: number }[];
+  readonly #kv: number;
+  readonly #mover: RowMover;
+  /** What arrays start as: a row to copy. */
+  readonly #nothing: Held;
+  /** An array of [N·kv·P, D] for each port … */
+  #prompts: Held[];
+  /** … and one of [N·kv·G·L, D]. */
+  #generated: Held[];
+
+  private constructor(config: ModelConfig, size: CacheSize, mover: RowMover, nothing: Held) {
+    this.#plan = new BatchCache({ ...config, layers: 0 }, size, new CacheRoom());
+    this.#ports = portsOf(config);
+    this.#kv = config.keyValueHeads;
+    this.#mover = mover;
+    this.#nothing = nothing;
+    this.#prompts = this.#ports.map(() => nothing);
+    this.#generated = this.#ports.map(() => nothing);
+  }
+
+  static async open(config: ModelConfig, size: CacheSize, mover: RowMover): Promise<HeldCache> {
+    return new HeldCache(config, size, mover, await mover.accelerator.hold(new Float32Array(config.headDim)));
+  }
+
+  get places(): number {
+    return this.#plan.places;
+  }
+
+  get rollouts(): number {
+    return this.#plan.rollouts;
+  }
+
+  get promptLength(): number {
+    return this.#plan.promptLength;
+  }
+
+  get length(): number {
+    return this.#plan.length;
+  }
+
+  nextPosition(slot: number): number {
+    return this.#plan.nextPosition(slot);
+  }
+
+  async setPrompts(
+    places: readonly number[],
+    layout: PromptLayout,
+    _: Results['arrays'],
+    held: Results['held'],
+  ): Promise<void> {
+    const { F, C } = layout.symbols as { F: number; C: number };
+    const before = this.places;
+    this.#plan.setPrompts(places, layout, {});
+    const [kv, P] = [this.#kv, this.promptLength];
+    const [own, common] = [this.#rows(this.#prompts), kv * F];
+    const readAt = new Map(places.map((place, read) => [place, read]));
+    const index = rowIndex([this.places, kv, P], ([place, head, t], row) => {
+      const read = readAt.get(place);
+      if (read === undefined) return place < before ? row : 0;
+      if (t < layout.prefix) return own + head * F + t;
+      if (t >= layout.lengths[read]!) return 0;
+      return own + common + (head * layout.lengths.length + read) * C + t - layout.prefix;
+    });
+    const [prefix, suffix] = ['prefix', 'suffix'].map((part) =>
+      this.#ports.map(({ half, layer }) => held[`${part}${half}.${layer}`]!),
+    ) as [Held[], Held[]];
+    this.#prompts = await this.#replace([this.#prompts, prefix, suffix], index);
+    if (this.places === before) return;
+    const filled = before * kv * this.rollouts * this.length;
+    const slots = rowIndex([this.places, kv, this.rollouts, this.length], (_, row) =>
+      row < filled ? row : 0,
+    );
+    this.#generated = await this.#replace([this.#generated], slots);
+  }
+
+  async append(slots: readonly number[], _: Results['arrays'], held: Results['held']): Promise<void> {
+    const before = this.length;
+    const fresh = new Map(slots.map((slot) => [slot, this.#plan.filled(slot)]));
+    this.#plan.append(slots, {});
+    const own = this.#rows(this.#generated);
+    const [kv, G, L] = [this.#kv, this.rollouts, this.length];
+    const index = rowIndex([this.places, kv, G, L], ([place, head, g, l]) => {
+      const row = (place * kv + head) * G + g;
+      if (fresh.get(place * G + g) === l) return own + row;
+      return l < before ? row * before + l : 0;
+    });
+    const newest = this.#ports.map(({ half, layer }) => held[`${half.toLowerCase()}.${layer}`]!);
+    this.#generated = await this.#replace([this.#generated, newest], index);
+  }
+
+  async keep(kept: Kept): Promise<void> {
+    const before = this.rollouts;
+    this.#plan.keep(kept);
+    const [kv, P, L] = [this.#kv, this.promptLength, this.length];
+    const prompts = rowIndex(
+      [kept.length, kv, P],
+      ([place, head, t]) => (kept[place]!.place * kv + head) * P + t,
+    );
+    const slots = rowIndex([kept.length, kv, this.rollouts, L], ([place, head, g, l]) => {
+      const from = kept[place]!;
+      return ((from.place * kv + head) * before + from.rollouts[g]!) * L + l;
+    });
+    this.#prompts = await this.#replace([this.#prompts], prompts);
+    this.#generated = await this.#replace([this.#generated], slots);
+  }
+
+  feeds(): HeldFeeds {
+    const caches = this.#ports.flatMap(({ half, layer }, i) => [
+      [`prompt${half}.${layer}`, this.#prompts[i]!],
+      [`generated${half}.${layer}`, this.#generated[i]!],
+    ]);
+    return { ...this.#plan.feeds(), ...Object.fromEntries(caches) };
+  }
+
+  #rows([first]: readonly Held[]): number {
+    return first!.length / this.#mover.width;
+  }
+
+  /** Rows of the sources, which are given back. */
+  async #replace(sources: readonly (readonly Held[])[], index: BigInt64Array): Promise<Held[]> {
+    const moved = await this.#mover.move(sources, index);
+    for (const array of sources.flat()) if (array !== this.#nothing) array.release();
+    return moved;
+  }
+}
+
+/** Keys and values of each layer. */
+const portsOf = ({ layers }: ModelConfig) =>
+  Array.from({ length: layers }, (_, layer) =>
+    (['Key', 'Value'] as const).map((half) => ({ half, layer })),
+  ).flat();
+
+/** For each place [a, b, …] in an array of rows of these sizes, the row to put there. */
+function rowIndex<Sizes extends readonly number[]>(
+  sizes: readonly [...Sizes],
+  source: (place: Sizes, row: number) => number,
+): BigInt64Array {
+  const index = new BigInt64Array(sizes.reduce((rows, size) => rows * size, 1));
+  const place = sizes.map(() => 0) as unknown as Sizes & number[];
+  for (let row = 0; row < index.length; row++) {
+    index[row] = BigInt(source(place, row));
+    for (let axis = sizes.length - 1; axis >= 0 && ++place[axis]! === sizes[axis]; axis--) place[axis] = 0;
+  }
+  return index;
+}
