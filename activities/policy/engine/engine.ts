@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { decodeOptimizer, encodeOptimizer } from '../learner/optimizerState.ts';
 import { freshAdamW } from '../learner/adamw.ts';
+import { passesWithin } from '../learner/checkpointing.ts';
 import { logProbs } from '../learner/logProbs.ts';
 import { update } from '../learner/update.ts';
 import type { Tokenizer } from '../policy.ts';
@@ -96,7 +97,11 @@ export class Engine {
       optimizer === null ? freshAdamW(parameters) : decodeOptimizer(await blob(optimizer), policy.tensors);
     const result = await update(
       {
-        training: await this.programs.get('training', policy, betweenSteps),
+        training: passesWithin(
+          training.memoryBudgetMiB,
+          await this.programs.get('training', policy, betweenSteps),
+          () => this.programs.get('checkpointedTraining', policy, betweenSteps),
+        ),
         logProbs: () => this.programs.get('logProb', policy, betweenSteps),
         reference:
           training.klCoefficient > 0 ? await this.#reference(reference, policy.trainable, blob) : null,

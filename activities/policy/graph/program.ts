@@ -1,5 +1,5 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { evaluate, evaluateShape, showDim, type Symbols } from './dims.ts';
+import { evaluate, evaluateShape, showDim, type Dim, type Symbols } from './dims.ts';
 import type { Graph, Value } from './graph.ts';
 
 /** A graph input or output: its shape as text in the program's symbols, e.g. `['G*N', '3', '64']`. */
@@ -36,6 +36,7 @@ export class Program {
     private readonly session: InferenceSession,
     private readonly graph: Pick<Graph, 'inputs' | 'outputs' | 'shapeInputs'>,
     private readonly bound: Record<string, Tensor>,
+    private readonly kept: Dim,
   ) {
     this.inputs = graph.inputs.filter(({ name }) => !(name in bound)).map(portOf);
     this.outputs = graph.outputs.map(portOf);
@@ -62,7 +63,7 @@ export class Program {
       })),
     });
     const { inputs, outputs, shapeInputs } = graph;
-    return new Program(session, { inputs, outputs, shapeInputs }, {}).bind(bound);
+    return new Program(session, { inputs, outputs, shapeInputs }, {}, graph.keptBytes()).bind(bound);
   }
 
   /**
@@ -76,7 +77,7 @@ export class Program {
         return data ? [[input.name, tensorOf(input, data, {})]] : [];
       }),
     );
-    return new Program(this.session, this.graph, { ...this.bound, ...tensors });
+    return new Program(this.session, this.graph, { ...this.bound, ...tensors }, this.kept);
   }
 
   /**
@@ -100,6 +101,11 @@ export class Program {
     }
     const results = await this.session.run(tensors);
     return Object.fromEntries(this.outputs.map(({ name }) => [name, results[name]!.data as Float32Array]));
+  }
+
+  /** Bytes of what the forward pass keeps for the backward pass in a run with these sizes. */
+  keptBytes(symbols: Symbols): number {
+    return evaluate(this.kept, symbols);
   }
 
   endProfiling(): void {

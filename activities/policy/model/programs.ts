@@ -128,8 +128,13 @@ function tempered(normed: Value, shape: Shape): Value {
  * Log-probs [R] of `targets` at `scoredRows`, and in training the entropy [R] there; the output table is used for
  * these rows only. `slots`: of `attend`.
  */
-function scoredLogProbs({ graph, hiddenStates, head }: Draft, attend: Attend, slots: Dim): readonly Value[] {
-  const hidden = hiddenStates(ragged(graph, T, slots, attend), T);
+function scoredLogProbs(
+  { graph, hiddenStates, head }: Draft,
+  attend: Attend,
+  slots: Dim,
+  checkpointed = false,
+): readonly Value[] {
+  const hidden = hiddenStates(ragged(graph, T, slots, attend), T, checkpointed);
   const rows = gatherRows(hidden, graph.input('scoredRows', 'int64', [scored]));
   return targetLogProb(
     tempered(head.norm(rows), [1]),
@@ -141,11 +146,11 @@ function scoredLogProbs({ graph, hiddenStates, head }: Draft, attend: Attend, sl
 }
 
 /** The same for prompts with their completions. */
-function completionLogProbs(model: Draft): readonly Value[] {
+function completionLogProbs(model: Draft, checkpointed = false): readonly Value[] {
   const { graph, config } = model;
   const promptMask = graph.input('promptMask', 'float32', [N, 1, 1, 1, 1, P]);
   const attend = sharedPrompt(graph, config, { n: N, p: P, g: G, c: C }, promptMask);
-  return scoredLogProbs(model, attend, sum(product(N, P), product(N, G, C)));
+  return scoredLogProbs(model, attend, sum(product(N, P), product(N, G, C)), checkpointed);
 }
 
 /**
@@ -180,7 +185,8 @@ export function textLogProbProgram(
 }
 
 /**
- * The GRPO objective (ExIt Eq. 4) and its gradient for what is trained: an adapter, or all weights.
+ * The GRPO objective (ExIt Eq. 4) and its gradient for what is trained: an adapter, or all weights. `checkpointed`: the
+ * backward pass computes each layer again instead of keeping what is in it; same results, to the bit.
  * Symbols and feeds: `layoutGroups`; the policy's own tensors; per token [R] and scalars [1]: `ObjectiveInputs`; temperature [1].
  * Outputs: `loss` [1]; per token [R]: `logProbs`, `entropy` (nats), `kl` (k3 estimate), `importanceWeight` (c),
  * and 0 or 1 each `clippedLow`, `clippedHigh`, `importanceCapped`; `gradient.{tensor name}` each.
@@ -189,10 +195,11 @@ export function trainingProgram(
   weights: ModelWeights,
   trainable: Trainable,
   options: ProgramOptions,
+  checkpointed = false,
 ): Promise<Program> {
   const model = draft(weights, trainable, 'fed', true);
   const { graph, policy } = model;
-  const [logProbs, entropy] = completionLogProbs(model);
+  const [logProbs, entropy] = completionLogProbs(model, checkpointed);
   const perToken = (name: string) => graph.input(name, 'float32', [scored]);
   const scalar = (name: string) => graph.input(name, 'float32', [1]);
   const { loss, ...perTokenOutputs } = grpo(logProbs!, {

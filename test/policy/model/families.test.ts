@@ -71,11 +71,12 @@ for (const name of ['qwen2-tied', 'qwen2-untied', 'llama3']) {
       assert.deepEqual(continuation?.tokenIds, expected.greedy);
     });
 
-    test(`${form}: adapter gradients equal those of PyTorch and PEFT in double precision`, async () => {
+    test(`${form}: adapter gradients, checkpointed or not, equal those of PyTorch and PEFT in double precision`, async () => {
       const expected = await golden<GoldenFamily>(`families/${name}.json`);
       const policy = await policyOf(pathOf(form), expected);
       const { groups } = expected;
       const results = await byTraining(policy, groupsOf(groups), plainObjective(groups));
+      assert.deepEqual(await byTraining(policy, groupsOf(groups), plainObjective(groups), true), results);
       const logProbs = completionsOf(groups).flatMap((completion) => completion.logProbs);
       assert.ok(largestDifference(results['logProbs']!, logProbs) <= 1e-4);
       assert.deepEqual(Object.keys(expected.gradients).sort(), Object.keys(policy.tensors).sort());

@@ -141,9 +141,11 @@ export async function byTraining(
   policy: Policy,
   groups: readonly Group[],
   objective: Objective,
+  checkpointed = false,
 ): Promise<Record<string, Float32Array>> {
   const layout = layoutGroups(groups);
-  const program = await trainingProgram(policy.weights, policy.trainable, { threads: policy.threads });
+  const { weights, trainable, threads } = policy;
+  const program = await trainingProgram(weights, trainable, { threads }, checkpointed);
   const results = await program.run(layout.symbols, {
     ...layout.feeds,
     ...policy.tensors,

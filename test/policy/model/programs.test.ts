@@ -197,6 +197,15 @@ test('the training gradient equals finite differences of the loss, for every ada
   await program.release();
 });
 
+test('checkpointed training gives the same bits', async () => {
+  for (const policy of [tinyPolicy(false), { ...tinyPolicy(true), temperature: 0.8 }]) {
+    const groups = groupsBelow(policy.weights.config.vocabulary);
+    const objective = objectiveFor(await byScoring(policy, groups));
+    const plain = await byTraining(policy, groups, objective);
+    assert.deepEqual(await byTraining(policy, groups, objective, true), plain);
+  }
+});
+
 /** The objective's formula, written out a second time (ExIt Eq. 4, with two ε and importance weights). */
 function lossOf(logProbs: Float32Array, objective: Objective): number {
   const { clipRatio, klCoefficient } = objective;
