@@ -80,7 +80,7 @@ export class Engine {
         const { policy: sha256, sequences } = call.input;
         const policy = sha256 === null ? null : await policyOf(sha256);
         const program = await this.programs.get('textLogProb', policy, around.betweenSteps);
-        return logProbs(program.bind(feedsOf(policy)), sequences, config.contextLength, around.betweenSteps);
+        return logProbs(program.bind(feedsOf(policy)), sequences, config, around.betweenSteps);
       }
       case 'update':
         return this.#update(await policyOf(call.input.policy), call.input, around);

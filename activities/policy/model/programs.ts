@@ -5,7 +5,7 @@ import { divide, gatherRows, linear, reshape, softmax, targetLogProb } from '../
 import type { Program, ProgramOptions } from '../graph/program.ts';
 import type { LoraShape } from '../weights/adapter.ts';
 import type { Trainable } from '../weights/parameters.ts';
-import { cached, causal, ragged, sharedPrompt } from './attend.ts';
+import { cached, causal, pastInputs, ragged, sharedPrompt } from './attend.ts';
 import type { Attend } from './decoder.ts';
 import { drawTokens } from './draw.ts';
 import { draft, type Draft, type ModelWeights } from './draft.ts';
@@ -27,8 +27,9 @@ const scored = product(B, K);
 export type Yield = 'tokens' | 'distribution';
 
 /**
- * Reads N prompts that begin with the same tokens, those once, and gives the token after each, G times.
- * Symbols and feeds: `layoutPrompts`; the policy's own tensors.
+ * Reads N prompts that begin with the same tokens, those once, and gives the token after each, G times. What was read
+ * before of these first tokens is given.
+ * Symbols and feeds: `layoutPrompts`; a `Past`; the policy's own tensors.
  * Outputs: keys and values per layer, `prefixKey.{l}`, `prefixValue.{l}` [1, kv, F, D] of what the prompts share and
  * `suffixKey.{l}`, `suffixValue.{l}` [kv, N, C, D] of the rest; `tokens`, `probabilities` [N, G] as `drawTokens`
  * gives them, or `distribution` [N, vocab] = softmax(`logits`) with logits
@@ -42,12 +43,15 @@ export function prefillProgram(
 ): Promise<Program> {
   const { graph, config, hiddenStates, head, compile } = draft(weights, trainable, 'fed');
   const { keyValueHeads: kv, headDim: d } = config;
-  const prefixMask = graph.input('prefixMask', 'float32', [1, 1, 1, 1, 1, F]);
-  const attend = sharedPrompt(graph, config, { n: 1, p: F, g: N, c: C }, prefixMask, (layer, shared, own) => {
-    graph.output(`prefixKey.${layer}`, shared.keys);
-    graph.output(`prefixValue.${layer}`, shared.values);
-    graph.output(`suffixKey.${layer}`, reshape(own.keys, [kv, N, C, d]));
-    graph.output(`suffixValue.${layer}`, reshape(own.values, [kv, N, C, d]));
+  const prefixMask = graph.input('prefixMask', 'float32', [1, 1, 1, 1, 1, sum(P, F)]);
+  const attend = sharedPrompt(graph, config, { n: 1, p: F, g: N, c: C }, prefixMask, {
+    past: pastInputs(graph, config, P),
+    keep: (layer, shared, own) => {
+      graph.output(`prefixKey.${layer}`, shared.keys);
+      graph.output(`prefixValue.${layer}`, shared.values);
+      graph.output(`suffixKey.${layer}`, reshape(own.keys, [kv, N, C, d]));
+      graph.output(`suffixValue.${layer}`, reshape(own.values, [kv, N, C, d]));
+    },
   });
   const rows = ragged(graph, T, sum(F, product(N, C)), attend);
   const last = gatherRows(hiddenStates(rows, T), graph.input('lastRows', 'int64', [N]));
@@ -169,8 +173,9 @@ export function logProbProgram(
 }
 
 /**
- * Log-probs of plain sequences. Symbols and feeds: `layoutTexts`; temperature [1]; the policy's own tensors.
- * Output: `logProbs` [R].
+ * Log-probs of plain sequences; what was read before of their common beginning is given.
+ * Symbols and feeds: `layoutTexts`; a `Past`; temperature [1]; the policy's own tensors.
+ * Outputs: `logProbs` [R]; keys and values per layer, `suffixKey.{l}`, `suffixValue.{l}` [kv, N, S, D].
  */
 export function textLogProbProgram(
   weights: ModelWeights,
@@ -178,9 +183,15 @@ export function textLogProbProgram(
   options: ProgramOptions,
 ): Promise<Program> {
   const model = draft(weights, trainable, 'fed');
-  const attend = causal(model.graph, model.config, N, S);
+  const { graph, config } = model;
+  const { keyValueHeads: kv, headDim: d } = config;
+  const pastMask = graph.input('pastMask', 'float32', [1, 1, 1, 1, 1, P]);
+  const attend = causal(graph, config, N, S, pastInputs(graph, config, P), pastMask, (layer, own) => {
+    graph.output(`suffixKey.${layer}`, reshape(own.keys, [kv, N, S, d]));
+    graph.output(`suffixValue.${layer}`, reshape(own.values, [kv, N, S, d]));
+  });
   const [logProbs] = scoredLogProbs(model, attend, product(N, S));
-  model.graph.output('logProbs', logProbs!);
+  graph.output('logProbs', logProbs!);
   return model.compile(options);
 }
 

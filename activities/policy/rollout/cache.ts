@@ -1,5 +1,6 @@
 import type { PromptLayout } from '../model/layout.ts';
 import { maskedScore } from '../model/layout.ts';
+import type { Past } from '../model/past.ts';
 import type { ModelConfig } from '../weights/checkpoint.ts';
 
 /** The rollouts a cache goes on with: for each prompt kept, its old place and which of its rollouts, ascending. */
@@ -59,10 +60,20 @@ export class BatchCache {
     ).flat();
   }
 
-  /** Puts the `row`-th prompt that `prefillProgram` read in a `layout` at a place, with nothing generated yet. */
-  setPrompt(place: number, row: number, layout: PromptLayout, outputs: Record<string, Float32Array>): void {
+  /**
+   * Puts the `row`-th prompt that `prefillProgram` read in a `layout`, after a past, at a place, with nothing generated
+   * yet.
+   */
+  setPrompt(
+    place: number,
+    row: number,
+    layout: PromptLayout,
+    past: Past,
+    outputs: Record<string, Float32Array>,
+  ): void {
     const { F, C } = layout.symbols as { F: number; C: number };
     const { prefix } = layout;
+    const shared = prefix - past.length;
     const length = layout.lengths[row]!;
     const width = this.#width;
     const readRows = layout.lengths.length;
@@ -71,8 +82,9 @@ export class BatchCache {
       const own = outputs[`suffix${half}.${layer}`]!;
       for (let head = 0; head < this.#kv; head++) {
         const to = (place * this.#kv + head) * this.promptLength * width;
+        prompt.set(past.rows(`${half}.${layer}`, head), to);
         const from = head * F * width;
-        prompt.set(common.subarray(from, from + prefix * width), to);
+        prompt.set(common.subarray(from, from + shared * width), to + past.length * width);
         const ownFrom = (head * readRows + row) * C * width;
         prompt.set(own.subarray(ownFrom, ownFrom + (length - prefix) * width), to + prefix * width);
       }

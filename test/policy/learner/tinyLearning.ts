@@ -64,7 +64,7 @@ export async function scoresOf(
   sequences: number[][],
   parameters: ReadonlyMap<string, Float32Array>,
 ): Promise<(number | null)[][]> {
-  return logProbs(scoring.bind(Object.fromEntries(parameters)), sequences, tinyConfig.contextLength, quiet);
+  return logProbs(scoring.bind(Object.fromEntries(parameters)), sequences, tinyConfig, quiet);
 }
 
 /** Random groups whose sampling log-probs are the policy's own; advantages of a group sum to zero. */

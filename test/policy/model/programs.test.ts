@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { layoutGroups, layoutPrompts, type Group } from '../../../activities/policy/model/layout.ts';
+import { Past } from '../../../activities/policy/model/past.ts';
 import { arrangeWeights, logProbProgram, prefillProgram } from '../../../activities/policy/model/programs.ts';
 import { openCheckpoint } from '../../../activities/policy/weights/checkpoint.ts';
 import { stream } from '../../../activities/random.ts';
@@ -261,6 +262,7 @@ for (const tiedHead of [true, false])
     const temperature = new Float32Array(rows).fill(1);
     const { distribution } = await prefill.run(layout.symbols, {
       ...layout.feeds,
+      ...Past.none(policy.weights.config).feeds,
       ...policy.tensors,
       temperature,
     });
