@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Symbols } from '../activities/policy/graph/dims.ts';
 import type { Feeds, Program, ProgramOptions } from '../activities/policy/graph/program.ts';
 import { layoutGroups, layoutPrompts, placement } from '../activities/policy/model/layout.ts';
+import { Past } from '../activities/policy/model/past.ts';
 import {
   arrangeWeights,
   decodeProgram,
@@ -37,15 +38,16 @@ export async function profile(bench: Bench): Promise<Profile[]> {
   const decodeFeeds = async (rollouts: number): Promise<[Symbols, Feeds]> => {
     const prefill = await prefillProgram(weights, lora, options);
     const layout = layoutPrompts([ids.slice(0, 64)]);
+    const past = Past.none(weights.config);
     const size = { places: 1, rollouts, promptLength: 64, maxNewTokens: 64 };
     const cache = new BatchCache(weights.config, size, new CacheRoom());
     const uniforms = new Float32Array(rollouts).fill(0.5);
     const read = await prefill.run(
       { ...layout.symbols, G: rollouts },
-      { ...layout.feeds, ...adapter, temperature: Float32Array.of(1), uniforms },
+      { ...layout.feeds, ...past.feeds, ...adapter, temperature: Float32Array.of(1), uniforms },
     );
     await prefill.release();
-    cache.setPrompt(0, 0, layout, read);
+    cache.setPrompt(0, 0, layout, past, read);
     const slots = Array.from({ length: rollouts }, (_, slot) => slot);
     return [
       { R: rollouts, N: 1, G: rollouts, P: 64, L: cache.length },

@@ -117,6 +117,8 @@ export interface UpdateMetrics {
   processedTokens: number;
   /** AdamW steps. */
   steps: number;
+  /** Passes that would have kept more than the memory budget and computed their layers again instead. */
+  checkpointedPasses: number;
 }
 
 export interface UpdateResult {

@@ -57,6 +57,7 @@ export const UpdateMetrics = z.strictObject({
   trainedTokens: z.int(),
   processedTokens: z.int(),
   steps: z.int(),
+  checkpointedPasses: z.int(),
 });
 
 export interface InitialiseInput {

@@ -3,6 +3,7 @@ import type { DeviceKind } from '../../../workflows/contract/config.ts';
 import { decodeOptimizer, encodeOptimizer } from '../learner/optimizerState.ts';
 import { freshAdamW } from '../learner/adamw.ts';
 import { Accelerator } from '../graph/accelerator.ts';
+import { passesWithin } from '../learner/checkpointing.ts';
 import { logProbs } from '../learner/logProbs.ts';
 import { update } from '../learner/update.ts';
 import type { Tokenizer } from '../policy.ts';
@@ -86,7 +87,7 @@ export class Engine {
         const { policy: sha256, sequences } = call.input;
         const policy = sha256 === null ? null : await policyOf(sha256);
         const program = await this.programs.get('textLogProb', policy, around.betweenSteps);
-        return logProbs(program.bind(feedsOf(policy)), sequences, config.contextLength, around.betweenSteps);
+        return logProbs(program.bind(feedsOf(policy)), sequences, config, around.betweenSteps);
       }
       case 'update':
         return this.#update(await policyOf(call.input.policy), call.input, around);
@@ -103,7 +104,11 @@ export class Engine {
       optimizer === null ? freshAdamW(parameters) : decodeOptimizer(await blob(optimizer), policy.tensors);
     const result = await update(
       {
-        training: await this.programs.get('training', policy, betweenSteps),
+        training: passesWithin(
+          training.memoryBudgetMiB,
+          await this.programs.get('training', policy, betweenSteps),
+          () => this.programs.get('checkpointedTraining', policy, betweenSteps),
+        ),
         logProbs: () => this.programs.get('logProb', policy, betweenSteps),
         reference:
           training.klCoefficient > 0 ? await this.#reference(reference, policy.trainable, blob) : null,

@@ -19,7 +19,8 @@ export type ProgramKind =
   | 'decode' // the next token of every rollout
   | 'logProb' // log-probs of completions, each prompt once
   | 'textLogProb' // log-probs of plain sequences
-  | 'training'; // loss and gradients
+  | 'training' // loss and gradients
+  | 'checkpointedTraining'; // the same, in less memory and more time
 
 /** What of a policy is its own, by the hash of its bytes. */
 export interface Policy extends PolicyParameters {
@@ -31,7 +32,11 @@ export interface Programs {
    * The program of this kind for policies like this one, made when it is first asked for; their own tensors are its
    * inputs, but for weights that are packed. null: the model as it is. `yields`: of sampling programs.
    */
-  get(kind: 'training', policy: Policy, betweenSteps: BetweenSteps): Promise<Program>;
+  get(
+    kind: 'training' | 'checkpointedTraining',
+    policy: Policy,
+    betweenSteps: BetweenSteps,
+  ): Promise<Program>;
   get(kind: ProgramKind, policy: Policy | null, betweenSteps: BetweenSteps, yields?: Yield): Promise<Program>;
 }
 
@@ -61,8 +66,9 @@ export function openPrograms(checkpoint: Checkpoint, options: ProgramOptions): P
       case 'textLogProb':
         return textLogProbProgram(weights, trainable, options);
       case 'training':
+      case 'checkpointedTraining':
         if (!trainable) throw new RangeError('there is nothing to train without a policy');
-        return trainingProgram(weights, trainable, options);
+        return trainingProgram(weights, trainable, options, kind === 'checkpointedTraining');
     }
   };
   return {

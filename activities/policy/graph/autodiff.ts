@@ -1,5 +1,5 @@
 import { sameShape, showShape } from './dims.ts';
-import type { Value } from './graph.ts';
+import type { TapeEntry, Value } from './graph.ts';
 import { add } from './ops/elementwise.ts';
 
 /**
@@ -9,13 +9,33 @@ import { add } from './ops/elementwise.ts';
  */
 export function gradients(loss: Value, parameters: readonly Value[]): Value[] {
   const { graph } = loss;
-  const gradientOf = new Map<string, Value>([[loss.name, graph.floats([1])]]);
-  const differentiable = new Set(graph.inputs.filter((input) => input.tracked).map((input) => input.name));
-  for (const entry of graph.tape) for (const output of entry.outputs) differentiable.add(output.name);
+  const sources = graph.inputs.filter((input) => input.tracked);
+  graph.beginBackward();
+  const gradientOf = backward(graph.tape, loss, graph.floats([1]), sources);
+  return parameters.map((parameter) => {
+    const gradient = gradientOf.get(parameter.name);
+    if (!gradient) throw new Error(`the loss does not depend on '${parameter.name}'`);
+    return gradient;
+  });
+}
+
+/**
+ * The gradients, by name, of all that `output` was made of by the entries of a tape, when its own gradient is `dy`.
+ * `sources`: where they may end besides the tape's own values.
+ */
+export function backward(
+  tape: readonly TapeEntry[],
+  output: Value,
+  dy: Value,
+  sources: readonly Value[],
+): ReadonlyMap<string, Value> {
+  const gradientOf = new Map<string, Value>([[output.name, dy]]);
+  const differentiable = new Set(sources.map(({ name }) => name));
+  for (const entry of tape) for (const { name } of entry.outputs) differentiable.add(name);
 
   // A copy: emitting the backward pass records operations of its own.
-  for (const entry of [...graph.tape].reverse()) {
-    const outputGradients = entry.outputs.map((output) => gradientOf.get(output.name) ?? null);
+  for (const entry of [...tape].reverse()) {
+    const outputGradients = entry.outputs.map(({ name }) => gradientOf.get(name) ?? null);
     if (outputGradients.every((gradient) => gradient === null)) continue;
     const inputGradients = entry.gradient(outputGradients);
     entry.inputs.forEach((input, i) => {
@@ -32,9 +52,5 @@ export function gradients(loss: Value, parameters: readonly Value[]): Value[] {
       gradientOf.set(input.name, before ? add(before, gradient) : gradient);
     });
   }
-  return parameters.map((parameter) => {
-    const gradient = gradientOf.get(parameter.name);
-    if (!gradient) throw new Error(`the loss does not depend on '${parameter.name}'`);
-    return gradient;
-  });
+  return gradientOf;
 }

@@ -1,6 +1,6 @@
 import onnxProto, { type onnx as Onnx } from 'onnx-proto';
 import type { DeviceKind } from '../../../workflows/contract/config.ts';
-import { product, sameShape, showDim, showShape, type Dim, type Shape } from './dims.ts';
+import { product, sameShape, showDim, showShape, sum, type Dim, type Shape } from './dims.ts';
 
 const { onnx } = onnxProto;
 
@@ -38,6 +38,7 @@ export interface OutputSpec {
 
 const { DataType } = onnx.TensorProto;
 const elementTypes = { float32: DataType.FLOAT, int64: DataType.INT64, bool: DataType.BOOL } as const;
+const elementBytes: Readonly<Record<ElementType, number>> = { float32: 4, int64: 8, bool: 1 };
 const bytesOf = (data: Data) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
 function encodeAttribute(name: string, value: Attribute): Onnx.IAttributeProto {
@@ -63,7 +64,8 @@ export class Graph {
   readonly outputs: Value[] = [];
   /** Outputs that only later runs read: on an accelerator they stay in its memory, if it can hold them. */
   readonly staying: string[] = [];
-  readonly tape: TapeEntry[] = [];
+  /** What gradients are made from; `record` changes it for a while. */
+  tape: TapeEntry[] = [];
   /** Inputs that carry shapes: name → the sizes to fill in. */
   readonly shapeInputs = new Map<string, Shape>();
   /** Weights kept out of the encoded model, so that they are not copied into it: name → data. */
@@ -72,6 +74,8 @@ export class Graph {
   private readonly intermediates: Value[] = [];
   private readonly initializers: Onnx.ITensorProto[] = [];
   private readonly constants = new Map<string, Value>();
+  /** From this node on the graph is a backward pass. */
+  private backwardStart = Infinity;
 
   /**
    * `device`: what it will run on, for operations whose kernels differ. `outer`: the graph in which this one is the
@@ -167,6 +171,41 @@ export class Graph {
       attribute: Object.entries(attributes).map(([name, value]) => encodeAttribute(name, value)),
     });
     return values;
+  }
+
+  /** What `body` emits, with a tape of its own instead of the graph's. */
+  record<Result>(body: () => Result): { result: Result; tape: readonly TapeEntry[] } {
+    const outer = this.tape;
+    this.tape = [];
+    try {
+      return { result: body(), tape: this.tape };
+    } finally {
+      this.tape = outer;
+    }
+  }
+
+  /** From here on all nodes belong to the backward pass. */
+  beginBackward(): void {
+    this.backwardStart = this.nodes.length;
+  }
+
+  /** Bytes of what the forward pass makes and the backward pass reads; 0 without one. */
+  keptBytes(): Dim {
+    /** A reshaped tensor is where it was before. */
+    const origins = new Map<string, string>();
+    const kept = new Set<string>();
+    const made = new Set<string>();
+    this.nodes.forEach(({ opType, input, output }, i) => {
+      const origin = (name: string) => origins.get(name) ?? name;
+      if (opType === 'Reshape') origins.set(output![0]!, origin(input![0]!));
+      if (i < this.backwardStart) for (const name of output!) made.add(name);
+      else for (const name of input!) if (made.has(origin(name))) kept.add(origin(name));
+    });
+    return sum(
+      ...this.intermediates
+        .filter(({ name }) => kept.has(name))
+        .map(({ type, shape }) => product(elementBytes[type], ...shape)),
+    );
   }
 
   /**

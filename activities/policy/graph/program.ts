@@ -1,6 +1,6 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { Held, type Accelerator } from './accelerator.ts';
-import { evaluate, evaluateShape, showDim, type Symbols } from './dims.ts';
+import { evaluate, evaluateShape, showDim, type Dim, type Symbols } from './dims.ts';
 import type { Graph, Value } from './graph.ts';
 
 /** A graph input or output: its shape as text in the program's symbols, e.g. `['G*N', '3', '64']`. */
@@ -49,6 +49,7 @@ export class Program {
     private readonly graph: Pick<Graph, 'inputs' | 'outputs' | 'shapeInputs'>,
     private readonly bound: Record<string, Tensor>,
     private readonly accelerator: Accelerator | undefined,
+    private readonly kept: Dim,
   ) {
     this.inputs = graph.inputs.filter(({ name }) => !(name in bound)).map(portOf);
     this.outputs = graph.outputs.map(portOf);
@@ -79,7 +80,8 @@ export class Program {
       })),
     });
     const { inputs, outputs, shapeInputs } = graph;
-    return new Program(session, { inputs, outputs, shapeInputs }, {}, accelerator).bind(bound);
+    const kept = graph.keptBytes();
+    return new Program(session, { inputs, outputs, shapeInputs }, {}, accelerator, kept).bind(bound);
   }
 
   /**
@@ -93,7 +95,8 @@ export class Program {
         return data ? [[input.name, tensorOf(input, data, {})]] : [];
       }),
     );
-    return new Program(this.session, this.graph, { ...this.bound, ...tensors }, this.accelerator);
+    const all = { ...this.bound, ...tensors };
+    return new Program(this.session, this.graph, all, this.accelerator, this.kept);
   }
 
   /**
@@ -137,6 +140,11 @@ export class Program {
       for (const [name, { data, dims }] of Object.entries(this.bound))
         tensors[name] = (await this.accelerator.hold(data as Float32Array)).shaped(dims);
     return tensors;
+  }
+
+  /** Bytes of what the forward pass keeps for the backward pass in a run with these sizes. */
+  keptBytes(symbols: Symbols): number {
+    return evaluate(this.kept, symbols);
   }
 
   endProfiling(): void {

@@ -7,6 +7,7 @@ const averaged = ['kl', 'clippedLow', 'clippedHigh', 'importanceWeight', 'import
 /** What the metrics of an update are made of, summed over its passes. */
 export class Sums {
   gradientNorm = 0;
+  checkpointedPasses = 0;
   #loss = 0;
   readonly #perToken = { kl: 0, clippedLow: 0, clippedHigh: 0, importanceWeight: 0, importanceCapped: 0 };
   #tokens = 0;
@@ -55,6 +56,7 @@ export class Sums {
       trainedTokens: this.#firstTokens,
       processedTokens,
       steps,
+      checkpointedPasses: this.checkpointedPasses,
     };
   }
 }

@@ -1,10 +1,12 @@
 import type { TrainingConfig } from '../../../workflows/contract/config.ts';
 import { TypedFailure } from '../../../workflows/contract/failures.ts';
 import type { BetweenSteps } from '../engine/protocol.ts';
+import type { Symbols } from '../graph/dims.ts';
 import type { Program } from '../graph/program.ts';
 import type { TrainGroup, UpdateMetrics } from '../policy.ts';
 import { adamWStep, copyOf, globalNorm, type AdamWState, type Arrays } from './adamw.ts';
 import { packMicroBatches } from './batches.ts';
+import type { TrainingPass } from './checkpointing.ts';
 import { Sums } from './metrics.ts';
 import { dealMinibatches } from './minibatches.ts';
 import { prepare, type Prepared } from './prepare.ts';
@@ -12,7 +14,8 @@ import { tokenWeights } from './tokenWeights.ts';
 
 /** What an update needs of the engine. */
 export interface Learning {
-  training: Program;
+  /** Trains passes of these sizes. */
+  training: (symbols: Symbols) => Promise<TrainingPass>;
   /** Log-probs under an adapter of the same shape, for whom training needs more than its own; made when first asked for. */
   logProbs: () => Promise<Program>;
   /** The reference policy; null when β = 0. */
@@ -51,7 +54,7 @@ interface Batch extends Prepared {
  * infinite, and `RangeError` when no completion is trained.
  */
 export async function update(
-  { training: program, logProbs, reference }: Learning,
+  { training: passOf, logProbs, reference }: Learning,
   { adapter, optimizer, groups, training, temperature, maxNewTokens }: UpdateInput,
   betweenSteps: BetweenSteps,
 ): Promise<UpdateOutput> {
@@ -115,6 +118,7 @@ export async function update(
       for (const [index, batch] of batches.entries()) {
         await betweenSteps({ phase: 'update', done, total, tokens });
         const { oldLogProbsR, samplerLogProbsR } = batch;
+        const { program, checkpointed } = await passOf(batch.symbols);
         const outputs = await program.run(batch.symbols, {
           ...batch.layout,
           ...adapterFeeds,
@@ -131,6 +135,7 @@ export async function update(
         for (const name of parameters.keys()) accumulate(gradients, name, outputs[`gradient.${name}`]!);
         batch.oldLogProbsR ??= outputs['logProbs']!;
         sums.add(batch, outputs, batch.oldLogProbsR, epoch === 0);
+        if (checkpointed) sums.checkpointedPasses++;
         tokens += batch.tokens;
         done++;
       }

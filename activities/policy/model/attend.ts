@@ -1,6 +1,7 @@
-import { product, type Dim } from '../graph/dims.ts';
+import { product, sum, type Dim } from '../graph/dims.ts';
 import { emit, type Graph, type Value } from '../graph/graph.ts';
 import {
+  add,
   attention,
   concat,
   expand,
@@ -32,10 +33,28 @@ function views({ heads, keyValueHeads: kv, headDim }: Heads, n: Dim, g: Dim, m: 
   };
 }
 
-/** [S, S]: a token sees itself and all before it. */
-function causalMask(graph: Graph, size: Dim): Value {
-  const all = expand(graph.scalar(maskedScore), [size, size]);
-  return emit('Trilu', [all, graph.integers([1])], all.shape, { upper: 1 });
+/** [S, earlier + S]: a token sees itself and all before it. */
+function causalMask(graph: Graph, size: Dim, earlier: Dim = 0): Value {
+  const all = expand(graph.scalar(maskedScore), [size, sum(earlier, size)]);
+  return emit('Trilu', [all, graph.sizes([sum(earlier, 1)])], all.shape, { upper: 1 });
+}
+
+interface KeysValues {
+  keys: Value;
+  values: Value;
+}
+
+/** Tokens that were read before and are seen by all: of each layer [1, kv, P, D]. */
+export interface PastInputs {
+  size: Dim;
+  of: (layer: number) => KeysValues;
+}
+
+/** The inputs that a `Past` feeds. */
+export function pastInputs(graph: Graph, { keyValueHeads: kv, headDim: d }: Heads, size: Dim): PastInputs {
+  const port = (half: string, layer: number) =>
+    graph.input(`past${half}.${layer}`, 'float32', [1, kv, size, d]);
+  return { size, of: (layer) => ({ keys: port('Key', layer), values: port('Value', layer) }) };
 }
 
 /**
@@ -54,36 +73,63 @@ export function ragged(graph: Graph, tokens: Dim, slots: Dim, attend: Attend): A
   };
 }
 
-/** N sequences of S tokens, padded on the right: padding comes after all that counts, so causality hides it. */
-export function causal(graph: Graph, heads: Heads, n: Dim, s: Dim): Attend {
-  const view = views(heads, n, 1, s);
+/**
+ * N sequences of S tokens after one past, padded on the right: padding comes after all that counts, so causality hides
+ * it. `pastMask` [1, 1, 1, 1, 1, P] hides the past's.
+ */
+export function causal(
+  graph: Graph,
+  heads: Heads,
+  n: Dim,
+  s: Dim,
+  past: PastInputs,
+  pastMask: Value,
+  /** Is given the keys and values [1, kv, N, S, D] of each layer. */
+  keep: (layer: number, own: KeysValues) => void,
+): Attend {
+  const view = views(heads, 1, n, s);
   const mask = causalMask(graph, s);
-  return (_, q, k, v) =>
-    view.rows(attention(view.queries(q), [{ keys: view.shared(k), values: view.shared(v), mask }]));
+  return (layer, q, k, v) => {
+    const own = { keys: view.each(k), values: view.each(v) };
+    keep(layer, own);
+    const segments = [
+      { ...past.of(layer), mask: pastMask },
+      { ...own, mask },
+    ];
+    return view.rows(attention(view.queries(q), segments));
+  };
 }
 
 /**
  * N prompts of P tokens, then for each G completions of C tokens: every prompt is computed once and seen by
- * all its completions. `promptMask` [N, 1, 1, 1, 1, P] hides the padding of the prompts.
+ * all its completions. `promptMask` [N, 1, 1, 1, 1, P] hides the padding of the prompts. With a past, prompts go on
+ * from there; N is 1, and the mask [1, 1, 1, 1, 1, past + P] begins with the past's.
  */
 export function sharedPrompt(
   graph: Graph,
   heads: Heads,
   sizes: { n: Dim; p: Dim; g: Dim; c: Dim },
   promptMask: Value,
-  /** Is given, of each layer, the prompts' keys and values [N, kv, P, D] and the completions' [N, kv, G, C, D]. */
-  keep?: (layer: number, prompts: KeysValues, completions: KeysValues) => void,
+  reading?: {
+    past: PastInputs;
+    /** Is given, of each layer, the prompts' keys and values [N, kv, P, D] and the completions' [N, kv, G, C, D]. */
+    keep: (layer: number, prompts: KeysValues, completions: KeysValues) => void;
+  },
 ): Attend {
   const { n, p, g, c } = sizes;
   const prompt = views(heads, n, 1, p);
   const completion = views(heads, n, g, c);
-  const masks = { prompt: causalMask(graph, p), completion: causalMask(graph, c) };
+  const masks = {
+    prompt: reading ? add(causalMask(graph, p, reading.past.size), promptMask) : causalMask(graph, p),
+    completion: causalMask(graph, c),
+  };
   const halves = [product(n, p), product(n, g, c)];
   return (layer, q, k, v) => {
     const [qs, ks, vs] = [q, k, v].map((rows) => split(rows, halves, 0)) as [Pair, Pair, Pair];
-    const shared = { keys: prompt.shared(ks[0]), values: prompt.shared(vs[0]) };
+    const prompts = { keys: prompt.shared(ks[0]), values: prompt.shared(vs[0]) };
+    const shared = reading ? joined(reading.past.of(layer), prompts) : prompts;
     const own = { keys: completion.each(ks[1]), values: completion.each(vs[1]) };
-    keep?.(layer, shared, own);
+    reading?.keep(layer, prompts, own);
     const ofPrompts = attention(prompt.queries(qs[0]), [{ ...shared, mask: masks.prompt }]);
     const ofCompletions = attention(completion.queries(qs[1]), [
       { ...shared, mask: promptMask },
@@ -95,9 +141,9 @@ export function sharedPrompt(
 
 type Pair = readonly [Value, Value];
 
-interface KeysValues {
-  keys: Value;
-  values: Value;
+/** Of one sequence after the other: [N, kv, P, D] each. */
+function joined(a: KeysValues, b: KeysValues): KeysValues {
+  return { keys: concat([a.keys, b.keys], 2), values: concat([a.values, b.values], 2) };
 }
 
 /** Keys and values of earlier tokens, as inputs of a decode graph. */

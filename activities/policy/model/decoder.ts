@@ -1,3 +1,4 @@
+import { checkpoint } from '../graph/checkpoint.ts';
 import type { Value } from '../graph/graph.ts';
 import { add, embed, rmsNorm, rotary, swiglu } from '../graph/ops/index.ts';
 import type { Target } from '../weights/adapter.ts';
@@ -20,31 +21,39 @@ export type Attend = (layer: number, queries: Value, keys: Value, values: Value)
 /** Names of the rotation tables that `arrangeWeights` adds to the model's own tensors. */
 export const rotaryNames = { cosine: 'rotary.cosine', sine: 'rotary.sine' };
 
-/** The layers all families share: tokens and their positions [T] to hidden states [T, hidden]. */
+/**
+ * The layers all families share: tokens and their positions [T] to hidden states [T, hidden]. `checkpointed`: layers
+ * are computed again in the backward pass.
+ */
 export function decoder(
   config: ModelConfig,
   parameters: Parameters,
   attend: Attend,
   tokenIds: Value,
   positions: Value,
+  checkpointed: boolean,
 ): Value {
   const { weight } = parameters;
   const tables = { cosine: weight(rotaryNames.cosine), sine: weight(rotaryNames.sine) };
   const norm = (x: Value, name: string) => rmsNorm(x, weight(name), config.normEpsilon);
 
-  let x = embed(weight(tensorNames.embedding), tokenIds);
-  for (let layer = 0; layer < config.layers; layer++) {
+  const layerOf = (layer: number) => (x: Value) => {
     const linears = (targets: readonly Target[], input: Value) => parameters.linears(layer, targets, input);
     const linear = (target: Target, input: Value) => linears([target], input)[0]!;
 
     const a = norm(x, `model.layers.${layer}.input_layernorm.weight`);
     const [q, k, v] = linears(['q', 'k', 'v'], a) as [Value, Value, Value];
-    x = add(x, linear('o', attend(layer, rotary(q, positions, tables), rotary(k, positions, tables), v)));
+    const seen = attend(layer, rotary(q, positions, tables), rotary(k, positions, tables), v);
+    const h = add(x, linear('o', seen));
 
-    const m = norm(x, `model.layers.${layer}.post_attention_layernorm.weight`);
+    const m = norm(h, `model.layers.${layer}.post_attention_layernorm.weight`);
     const [gate, up] = linears(['gate', 'up'], m) as [Value, Value];
-    x = add(x, linear('down', swiglu(gate, up)));
-  }
+    return add(h, linear('down', swiglu(gate, up)));
+  };
+
+  let x = embed(weight(tensorNames.embedding), tokenIds);
+  for (let layer = 0; layer < config.layers; layer++)
+    x = checkpointed ? checkpoint(x, layerOf(layer)) : layerOf(layer)(x);
   return x;
 }
 

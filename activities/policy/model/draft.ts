@@ -51,7 +51,7 @@ export interface Draft {
   /** The inputs of the policy's own tensors, in the order of `parameterShapes`. */
   policy: Value[];
   /** Hidden states [tokens, hidden] of the inputs tokenIds [tokens] and positions [tokens, 1]. */
-  hiddenStates(attend: Attend, tokens: Dim): Value;
+  hiddenStates(attend: Attend, tokens: Dim, checkpointed?: boolean): Value;
   /** The final norm, and the output table [vocab, hidden]. */
   head: ReturnType<typeof decoderHead>;
   compile(): Promise<Program>;
@@ -115,10 +115,10 @@ export function draft(
     graph,
     config,
     policy: [...policy.values()],
-    hiddenStates: (attend, tokens) => {
+    hiddenStates: (attend, tokens, checkpointed = false) => {
       const tokenIds = graph.input('tokenIds', 'int64', [tokens]);
       const positions = graph.input('positions', 'int64', [tokens, 1]);
-      return decoder(config, parameters, attend, tokenIds, positions);
+      return decoder(config, parameters, attend, tokenIds, positions, checkpointed);
     },
     head: decoderHead(config, parameters),
     compile: () => {

@@ -103,9 +103,13 @@ class Scored {
 const longest = (lists: readonly (readonly unknown[])[]): number =>
   lists.reduce((length, list) => Math.max(length, list.length), 1);
 
+/** A mask of `width` slots that hides all but the first `count`. */
+const hidden = (count: number, width: number): Float32Array =>
+  new Float32Array(width).fill(maskedScore, count);
+
 function promptMaskOf(prompts: readonly (readonly number[])[], width: number): Float32Array {
   const mask = new Float32Array(prompts.length * width);
-  prompts.forEach((ids, n) => mask.fill(maskedScore, n * width + ids.length, (n + 1) * width));
+  prompts.forEach((ids, n) => mask.set(hidden(ids.length, width), n * width));
   return mask;
 }
 
@@ -115,32 +119,39 @@ function demandPrompts(prompts: readonly (readonly number[])[]): void {
   if (empty >= 0) throw new TypeError(`prompt ${empty} is empty: a completion needs a token before it`);
 }
 
-/** For `prefillProgram`; add `temperature` [N] and, for tokens, `uniforms` [N, G]. */
+/** For `prefillProgram`; add a `Past`, `temperature` [N] and, for tokens, `uniforms` [N, G]. */
 export interface PromptLayout extends Layout {
-  /** Tokens that all prompts begin with, computed once. */
+  /** Tokens that all prompts begin with, of which the first `past` were read before and the rest are computed once. */
   prefix: number;
+  past: number;
   /** Tokens of each prompt. */
   lengths: readonly number[];
 }
 
-/** Prompts whose first `prefix` tokens are the same; each must have more than these. */
-export function layoutPrompts(prompts: readonly (readonly number[])[], prefix = 0): PromptLayout {
+/** Prompts whose first `prefix` ≥ `past` tokens are the same; each must have more than these. */
+export function layoutPrompts(prompts: readonly (readonly number[])[], prefix = 0, past = 0): PromptLayout {
   demandPrompts(prompts);
   const short = prompts.findIndex((ids) => ids.length <= prefix);
   if (short >= 0) throw new TypeError(`prompt ${short} has no token after its prefix of ${prefix}`);
   const suffixes = prompts.map((ids) => ids.slice(prefix));
-  // A graph cannot be empty: without a common prefix its one slot stays free.
-  const [N, F, C] = [prompts.length, Math.max(1, prefix), longest(suffixes)];
-  const common = prompts[0]!.slice(0, prefix);
+  const common = prompts[0]!.slice(past, prefix);
+  // A graph cannot be empty: without a past, or a common prefix, its one slot stays free.
+  const [P, F] = [Math.max(1, past), Math.max(1, common.length)];
+  const [N, C] = [prompts.length, longest(suffixes)];
   const rows = new Rows();
-  rows.put(common, 0, 0);
+  rows.put(common, past, 0);
   const lastRows = BigInt64Array.from(suffixes, (ids, n) =>
     BigInt(rows.put(ids, prefix, F + n * C) + ids.length - 1),
   );
   return {
-    symbols: { T: rows.count, N, F, C },
-    feeds: { ...rows.feeds(F + N * C), lastRows, prefixMask: promptMaskOf([common], F) },
+    symbols: { T: rows.count, N, P, F, C },
+    feeds: {
+      ...rows.feeds(F + N * C),
+      lastRows,
+      prefixMask: Float32Array.of(...hidden(past, P), ...hidden(common.length, F)),
+    },
     prefix,
+    past,
     lengths: prompts.map((ids) => ids.length),
   };
 }
@@ -189,24 +200,30 @@ export function layoutGroups(groups: readonly Group[]): GroupLayout {
   };
 }
 
-/** For `textLogProbProgram`: every token but the first of each sequence is scored. */
+/** For `textLogProbProgram`; add a `Past`: every token but the first of each sequence is scored. */
 export interface TextLayout extends Layout {
-  /** length − 1 rows: row `start + i` scores token i + 1. */
+  /** length − past − 1 rows: row `start + i` scores token past + i + 1. */
   rowsOf(sequence: number): RowRange;
 }
 
-export function layoutTexts(sequences: readonly (readonly number[])[]): TextLayout {
-  if (sequences.length === 0) throw new TypeError('there must be at least one sequence');
-  const [N, S] = [sequences.length, longest(sequences)];
+/**
+ * Sequences whose first `past` tokens are the same and were read before. The last token of each is predicted but not
+ * read.
+ */
+export function layoutTexts(sequences: readonly (readonly number[])[], past = 0): TextLayout {
+  const read = sequences.map((ids) => ids.slice(past, -1));
+  if (!read.some(({ length }) => length > 0))
+    throw new TypeError('there must be at least one token to score');
+  const [N, P, S] = [sequences.length, Math.max(1, past), longest(read)];
   const tokens = new Rows();
   const scored = new Scored();
   const ranges = sequences.map((ids, n) => {
-    const first = tokens.put(ids, 0, n * S);
-    return scored.put(ids.slice(1), (i) => first + i);
+    const first = tokens.put(read[n]!, past, n * S);
+    return scored.put(ids.slice(past + 1), (i) => first + i);
   });
   return {
-    symbols: { T: tokens.count, N, S, ...scored.symbols },
-    feeds: { ...tokens.feeds(N * S), ...scored.feeds },
+    symbols: { T: tokens.count, N, P, S, ...scored.symbols },
+    feeds: { ...tokens.feeds(N * S), ...scored.feeds, pastMask: hidden(past, P) },
     rowsOf: (sequence) => {
       const range = ranges[sequence];
       if (!range) throw new RangeError(`there is no sequence ${sequence}`);

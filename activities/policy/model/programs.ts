@@ -5,7 +5,7 @@ import { divide, gatherRows, linear, reshape, softmax, targetLogProb } from '../
 import type { Program, ProgramOptions } from '../graph/program.ts';
 import type { LoraShape } from '../weights/adapter.ts';
 import type { Trainable } from '../weights/parameters.ts';
-import { cached, causal, ragged, sharedPrompt } from './attend.ts';
+import { cached, causal, pastInputs, ragged, sharedPrompt } from './attend.ts';
 import type { Attend } from './decoder.ts';
 import { drawTokens } from './draw.ts';
 import { draft, type Draft, type ModelWeights } from './draft.ts';
@@ -27,8 +27,9 @@ const scored = product(B, K);
 export type Yield = 'tokens' | 'distribution';
 
 /**
- * Reads N prompts that begin with the same tokens, those once, and gives the token after each, G times.
- * Symbols and feeds: `layoutPrompts`; the policy's own tensors.
+ * Reads N prompts that begin with the same tokens, those once, and gives the token after each, G times. What was read
+ * before of these first tokens is given.
+ * Symbols and feeds: `layoutPrompts`; a `Past`; the policy's own tensors.
  * Outputs: keys and values per layer, `prefixKey.{l}`, `prefixValue.{l}` [1, kv, F, D] of what the prompts share and
  * `suffixKey.{l}`, `suffixValue.{l}` [kv, N, C, D] of the rest; `tokens`, `probabilities` [N, G] as `drawTokens`
  * gives them, or `distribution` [N, vocab] = softmax(`logits`) with logits
@@ -42,12 +43,15 @@ export function prefillProgram(
 ): Promise<Program> {
   const { graph, config, hiddenStates, head, compile } = draft(weights, trainable, 'fed', options);
   const { keyValueHeads: kv, headDim: d } = config;
-  const prefixMask = graph.input('prefixMask', 'float32', [1, 1, 1, 1, 1, F]);
-  const attend = sharedPrompt(graph, config, { n: 1, p: F, g: N, c: C }, prefixMask, (layer, shared, own) => {
-    graph.output(`prefixKey.${layer}`, shared.keys, true);
-    graph.output(`prefixValue.${layer}`, shared.values, true);
-    graph.output(`suffixKey.${layer}`, reshape(own.keys, [kv, N, C, d]), true);
-    graph.output(`suffixValue.${layer}`, reshape(own.values, [kv, N, C, d]), true);
+  const prefixMask = graph.input('prefixMask', 'float32', [1, 1, 1, 1, 1, sum(P, F)]);
+  const attend = sharedPrompt(graph, config, { n: 1, p: F, g: N, c: C }, prefixMask, {
+    past: pastInputs(graph, config, P),
+    keep: (layer, shared, own) => {
+      graph.output(`prefixKey.${layer}`, shared.keys);
+      graph.output(`prefixValue.${layer}`, shared.values);
+      graph.output(`suffixKey.${layer}`, reshape(own.keys, [kv, N, C, d]));
+      graph.output(`suffixValue.${layer}`, reshape(own.values, [kv, N, C, d]));
+    },
   });
   const rows = ragged(graph, T, sum(F, product(N, C)), attend);
   const last = gatherRows(hiddenStates(rows, T), graph.input('lastRows', 'int64', [N]));
@@ -128,8 +132,13 @@ function tempered(normed: Value, shape: Shape): Value {
  * Log-probs [R] of `targets` at `scoredRows`, and in training the entropy [R] there; the output table is used for
  * these rows only. `slots`: of `attend`.
  */
-function scoredLogProbs({ graph, hiddenStates, head }: Draft, attend: Attend, slots: Dim): readonly Value[] {
-  const hidden = hiddenStates(ragged(graph, T, slots, attend), T);
+function scoredLogProbs(
+  { graph, hiddenStates, head }: Draft,
+  attend: Attend,
+  slots: Dim,
+  checkpointed = false,
+): readonly Value[] {
+  const hidden = hiddenStates(ragged(graph, T, slots, attend), T, checkpointed);
   const rows = gatherRows(hidden, graph.input('scoredRows', 'int64', [scored]));
   return targetLogProb(
     tempered(head.norm(rows), [1]),
@@ -141,11 +150,11 @@ function scoredLogProbs({ graph, hiddenStates, head }: Draft, attend: Attend, sl
 }
 
 /** The same for prompts with their completions. */
-function completionLogProbs(model: Draft): readonly Value[] {
+function completionLogProbs(model: Draft, checkpointed = false): readonly Value[] {
   const { graph, config } = model;
   const promptMask = graph.input('promptMask', 'float32', [N, 1, 1, 1, 1, P]);
   const attend = sharedPrompt(graph, config, { n: N, p: P, g: G, c: C }, promptMask);
-  return scoredLogProbs(model, attend, sum(product(N, P), product(N, G, C)));
+  return scoredLogProbs(model, attend, sum(product(N, P), product(N, G, C)), checkpointed);
 }
 
 /**
@@ -164,8 +173,9 @@ export function logProbProgram(
 }
 
 /**
- * Log-probs of plain sequences. Symbols and feeds: `layoutTexts`; temperature [1]; the policy's own tensors.
- * Output: `logProbs` [R].
+ * Log-probs of plain sequences; what was read before of their common beginning is given.
+ * Symbols and feeds: `layoutTexts`; a `Past`; temperature [1]; the policy's own tensors.
+ * Outputs: `logProbs` [R]; keys and values per layer, `suffixKey.{l}`, `suffixValue.{l}` [kv, N, S, D].
  */
 export function textLogProbProgram(
   weights: ModelWeights,
@@ -173,14 +183,21 @@ export function textLogProbProgram(
   options: ProgramOptions,
 ): Promise<Program> {
   const model = draft(weights, trainable, 'fed', options);
-  const attend = causal(model.graph, model.config, N, S);
+  const { graph, config } = model;
+  const { keyValueHeads: kv, headDim: d } = config;
+  const pastMask = graph.input('pastMask', 'float32', [1, 1, 1, 1, 1, P]);
+  const attend = causal(graph, config, N, S, pastInputs(graph, config, P), pastMask, (layer, own) => {
+    graph.output(`suffixKey.${layer}`, reshape(own.keys, [kv, N, S, d]));
+    graph.output(`suffixValue.${layer}`, reshape(own.values, [kv, N, S, d]));
+  });
   const [logProbs] = scoredLogProbs(model, attend, product(N, S));
-  model.graph.output('logProbs', logProbs!);
+  graph.output('logProbs', logProbs!);
   return model.compile();
 }
 
 /**
- * The GRPO objective (ExIt Eq. 4) and its gradient for what is trained: an adapter, or all weights.
+ * The GRPO objective (ExIt Eq. 4) and its gradient for what is trained: an adapter, or all weights. `checkpointed`: the
+ * backward pass computes each layer again instead of keeping what is in it; same results, to the bit.
  * Symbols and feeds: `layoutGroups`; the policy's own tensors; per token [R] and scalars [1]: `ObjectiveInputs`; temperature [1].
  * Outputs: `loss` [1]; per token [R]: `logProbs`, `entropy` (nats), `kl` (k3 estimate), `importanceWeight` (c),
  * and 0 or 1 each `clippedLow`, `clippedHigh`, `importanceCapped`; `gradient.{tensor name}` each.
@@ -189,10 +206,11 @@ export function trainingProgram(
   weights: ModelWeights,
   trainable: Trainable,
   options: ProgramOptions,
+  checkpointed = false,
 ): Promise<Program> {
   const model = draft(weights, trainable, 'fed', options, true);
   const { graph, policy } = model;
-  const [logProbs, entropy] = completionLogProbs(model);
+  const [logProbs, entropy] = completionLogProbs(model, checkpointed);
   const perToken = (name: string) => graph.input(name, 'float32', [scored]);
   const scalar = (name: string) => graph.input(name, 'float32', [1]);
   const { loss, ...perTokenOutputs } = grpo(logProbs!, {

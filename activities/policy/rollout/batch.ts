@@ -1,8 +1,9 @@
 import type { Program } from '../graph/program.ts';
-import { layoutPrompts, placement } from '../model/layout.ts';
+import { layoutPrompts, placement, type PromptLayout } from '../model/layout.ts';
+import { Past, passLimit } from '../model/past.ts';
 import type { ModelConfig } from '../weights/checkpoint.ts';
 import type { Cache, CacheSize, Kept } from './cache.ts';
-import { planReadings } from './prefixes.ts';
+import { common, planReadings, prefixPasses } from './prefixes.ts';
 import type { Rollout } from './rollout.ts';
 import type { TokenSource } from './tokenSource.ts';
 
@@ -31,9 +32,6 @@ export interface Limits {
   places: number;
 }
 
-/** Most prompt tokens read at once. */
-const prefillTokens = 2048;
-
 /** A full batch lets this share of its rows finish before it takes in new prompts, so as to read several at once. */
 const refillShare = 1 / 8;
 
@@ -49,6 +47,7 @@ export async function playQueue(
   limits: Limits,
   maxNewTokens: number,
   report: (phase: string) => Promise<void>,
+  prefillTokens = passLimit,
 ): Promise<void> {
   const rollouts = queue[0]!.rollouts.length;
   const cache = await decoder.openCache({
@@ -66,7 +65,7 @@ export async function playQueue(
       const admitted = waiting.slice(0, places.length);
       waiting = waiting.slice(places.length);
       admitted.forEach((entry, i) => (batch[places[i]!] = entry));
-      await readPrompts(decoder, admitted, places, cache, report);
+      await readPrompts(decoder, admitted, places, cache, report, prefillTokens);
     }
     await report('sample');
     if (waiting.length === 0) batch = await dropFinished(batch, cache);
@@ -87,32 +86,44 @@ function freeIn(batch: readonly Entry[], limit: number): number[] {
   });
 }
 
-/** Reads the prompts of `entries` into the given places, and draws the first tokens. */
+/**
+ * Reads the prompts of `entries` into the given places, and draws the first tokens. What is too long for one pass is
+ * read in several, each of which looks at what those before it have read; what the next prompts begin with, too, is
+ * not read again.
+ */
 async function readPrompts(
-  { prefill, tokens }: Decoder,
+  { config, prefill, tokens }: Decoder,
   entries: readonly Entry[],
   places: readonly number[],
   cache: Cache,
   report: (phase: string) => Promise<void>,
+  prefillTokens: number,
 ): Promise<void> {
   const prompts = entries.map(({ promptIds }) => promptIds);
-  for (const { prefix, prompts: chosen } of planReadings(prompts, prefillTokens)) {
+  const pass = async (layout: PromptLayout, past: Past, rollouts: readonly Rollout[]) => {
     await report('prefill');
-    const layout = layoutPrompts(
-      chosen.map((index) => prompts[index]!),
-      prefix,
-    );
+    const symbols = { ...layout.symbols, G: cache.rollouts };
+    const feeds = { ...layout.feeds, ...past.feeds, ...tokens.feeds(layout.lengths.length, rollouts) };
+    return prefill.run(symbols, feeds);
+  };
+  let past = Past.none(config);
+  for (const { prefix, rest, prompts: chosen } of planReadings(prompts, prefillTokens)) {
+    const [first] = chosen.map((index) => entries[index]!);
+    const beginning = first!.promptIds.slice(0, prefix);
+    past = past.first(common(past.tokenIds, beginning));
+    for (const end of prefixPasses(past.length, prefix, rest, prefillTokens)) {
+      const layout = layoutPrompts([beginning.slice(0, end)], past.length, past.length);
+      // No token is drawn after it, but the program must have numbers to draw with.
+      const outputs = await pass(layout, past, first!.rollouts);
+      past = past.extended(beginning.slice(past.length, end), outputs);
+    }
+    const read = chosen.map((index) => prompts[index]!);
     const rollouts = chosen.flatMap((index) => entries[index]!.rollouts);
-    const { arrays, held } = await prefill.runHolding(
-      { ...layout.symbols, G: cache.rollouts },
-      {
-        ...layout.feeds,
-        ...tokens.feeds(chosen.length, rollouts),
-      },
-    );
-    const read = chosen.map((index) => places[index]!);
-    await cache.setPrompts(read, layout, arrays, held);
-    tokens.deal(chosen.length, rollouts, arrays);
+    const layout = layoutPrompts(read, prefix, past.length);
+    const outputs = await pass(layout, past, rollouts);
+    const into = chosen.map((index) => places[index]!);
+    await cache.setPrompts(into, layout, past, outputs);
+    tokens.deal(chosen.length, rollouts, outputs);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { HeldFeeds, Results } from '../graph/program.ts';
 import type { PromptLayout } from '../model/layout.ts';
 import { maskedScore } from '../model/layout.ts';
+import type { Past } from '../model/past.ts';
 import type { ModelConfig } from '../weights/checkpoint.ts';
 
 /** The rollouts a cache goes on with: for each prompt kept, its old place and which of its rollouts, ascending. */
@@ -23,12 +24,15 @@ export interface Cache {
   readonly rollouts: number;
   readonly promptLength: number;
   readonly length: number;
-  /** Puts the prompts that `prefillProgram` read in a `layout` at places, in order, with nothing generated yet. */
+  /**
+   * Puts the prompts that `prefillProgram` read in a `layout`, after a past, at places, in order, with nothing generated
+   * yet.
+   */
   setPrompts(
     places: readonly number[],
     layout: PromptLayout,
-    arrays: Results['arrays'],
-    held: Results['held'],
+    past: Past,
+    outputs: Results['arrays'],
   ): void | Promise<void>;
   nextPosition(slot: number): number;
   append(slots: readonly number[], arrays: Results['arrays'], held: Results['held']): void | Promise<void>;
@@ -83,14 +87,29 @@ export class BatchCache implements Cache {
     ).flat();
   }
 
-  setPrompts(places: readonly number[], layout: PromptLayout, outputs: Record<string, Float32Array>): void {
-    places.forEach((place, row) => this.setPrompt(place, row, layout, outputs));
+  setPrompts(
+    places: readonly number[],
+    layout: PromptLayout,
+    past: Past,
+    outputs: Record<string, Float32Array>,
+  ): void {
+    places.forEach((place, row) => this.setPrompt(place, row, layout, past, outputs));
   }
 
-  /** Puts the `row`-th prompt that `prefillProgram` read in a `layout` at a place, with nothing generated yet. */
-  setPrompt(place: number, row: number, layout: PromptLayout, outputs: Record<string, Float32Array>): void {
+  /**
+   * Puts the `row`-th prompt that `prefillProgram` read in a `layout`, after a past, at a place, with nothing generated
+   * yet.
+   */
+  setPrompt(
+    place: number,
+    row: number,
+    layout: PromptLayout,
+    past: Past,
+    outputs: Record<string, Float32Array>,
+  ): void {
     const { F, C } = layout.symbols as { F: number; C: number };
     const { prefix } = layout;
+    const shared = prefix - past.length;
     const length = layout.lengths[row]!;
     const width = this.#width;
     const readRows = layout.lengths.length;
@@ -99,8 +118,9 @@ export class BatchCache implements Cache {
       const own = outputs[`suffix${half}.${layer}`]!;
       for (let head = 0; head < this.#kv; head++) {
         const to = (place * this.#kv + head) * this.promptLength * width;
+        prompt.set(past.rows(`${half}.${layer}`, head), to);
         const from = head * F * width;
-        prompt.set(common.subarray(from, from + prefix * width), to);
+        prompt.set(common.subarray(from, from + shared * width), to + past.length * width);
         const ownFrom = (head * readRows + row) * C * width;
         prompt.set(own.subarray(ownFrom, ownFrom + (length - prefix) * width), to + prefix * width);
       }

@@ -2,7 +2,7 @@ import { TypedFailure } from '../../../workflows/contract/failures.ts';
 import type { BetweenSteps } from '../engine/protocol.ts';
 import type { Completion, SampleOptions, SamplePrompt, Tokenizer } from '../policy.ts';
 import type { ModelConfig } from '../weights/checkpoint.ts';
-import { playQueue, type Decoder } from './batch.ts';
+import { playQueue, type Decoder, type Entry } from './batch.ts';
 import { BatchCache, CacheRoom } from './cache.ts';
 import { Rollout, type Rules } from './rollout.ts';
 import { tokenSource } from './tokenSource.ts';
@@ -20,7 +20,7 @@ export interface Sampling extends Omit<Decoder, 'tokens' | 'openCache'> {
 const rowLimit = 128;
 /** … slots for each of them, since a finished rollout's slot is free only when all of its prompt's are … */
 const slotsPerRow = 2;
-/** … and most bytes that the generated keys and values in all slots may come to. */
+/** … and most bytes that the generated keys and values in all slots may come to, and those of all prompts held. */
 const cacheBytes = 1.25 * 2 ** 30;
 
 /**
@@ -64,7 +64,7 @@ export async function generate(
       promptIds: prompts[index]!.tokenIds,
       rollouts: groups[index]!.slice(first, first + count),
     }));
-    const places = Math.floor(slots / queue[0]!.count);
+    const places = Math.min(Math.floor(slots / queue[0]!.count), placesFor(config, entries));
     await playQueue(decoder, entries, { rows, places }, options.maxNewTokens, report);
   }
   return groups.map((group) =>
@@ -79,11 +79,20 @@ export async function generate(
 
 /** Rollouts that are decoded together, and slots that hold them, when each may get `maxNewTokens` tokens. */
 export function batchSize(config: ModelConfig, maxNewTokens: number): { rows: number; slots: number } {
-  const bytesPerSlot = 8 * config.layers * config.keyValueHeads * config.headDim * maxNewTokens;
-  const slots = Math.max(1, Math.floor(cacheBytes / bytesPerSlot));
+  const slots = Math.max(1, Math.floor(cacheBytes / (maxNewTokens * bytesPerToken(config))));
   const rows = Math.min(rowLimit, slots);
   return { rows, slots: Math.min(slots, slotsPerRow * rows) };
 }
+
+/** Prompts that may be held: at least one, else no more than have `cacheBytes` of keys and values. */
+function placesFor(config: ModelConfig, entries: readonly Entry[]): number {
+  const longest = Math.max(...entries.map(({ promptIds }) => promptIds.length));
+  return Math.max(1, Math.floor(cacheBytes / (longest * bytesPerToken(config))));
+}
+
+/** Of keys and values. */
+const bytesPerToken = ({ layers, keyValueHeads, headDim }: ModelConfig): number =>
+  8 * layers * keyValueHeads * headDim;
 
 function checkRoom(config: ModelConfig, prompts: readonly SamplePrompt[], maxNewTokens: number): void {
   prompts.forEach(({ tokenIds, keys }, index) => {

@@ -1,13 +1,14 @@
 import type { Held } from '../graph/accelerator.ts';
 import type { HeldFeeds, Results } from '../graph/program.ts';
 import type { PromptLayout } from '../model/layout.ts';
+import type { Past } from '../model/past.ts';
 import type { ModelConfig } from '../weights/checkpoint.ts';
 import { BatchCache, CacheRoom, type Cache, type CacheSize, type Kept } from './cache.ts';
 import type { RowMover } from './rowMover.ts';
 
 /**
- * The same keys and values as in `BatchCache`, in an accelerator's memory, which they never leave: every change makes
- * new arrays there out of rows of the old ones and of what a program has left there. Rows that hold nothing yet are
+ * The same keys and values as in `BatchCache`, in an accelerator's memory, where prompts are sent once and which what is
+ * generated never leaves: every change makes new arrays there out of rows of the old ones and of what a program has left. Rows that hold nothing yet are
  * copies of others, hidden by the masks.
  */
 export class HeldCache implements Cache {
@@ -60,26 +61,32 @@ export class HeldCache implements Cache {
   async setPrompts(
     places: readonly number[],
     layout: PromptLayout,
-    _: Results['arrays'],
-    held: Results['held'],
+    past: Past,
+    outputs: Results['arrays'],
   ): Promise<void> {
     const { F, C } = layout.symbols as { F: number; C: number };
     const before = this.places;
-    this.#plan.setPrompts(places, layout, {});
+    this.#plan.setPrompts(places, layout, past, {});
     const [kv, P] = [this.#kv, this.promptLength];
-    const [own, common] = [this.#rows(this.#prompts), kv * F];
+    const pastRows = Math.max(1, past.length);
+    const first = this.#rows(this.#prompts);
+    const [common, own] = [first + kv * pastRows, first + kv * (pastRows + F)];
     const readAt = new Map(places.map((place, read) => [place, read]));
     const index = rowIndex([this.places, kv, P], ([place, head, t], row) => {
       const read = readAt.get(place);
       if (read === undefined) return place < before ? row : 0;
-      if (t < layout.prefix) return own + head * F + t;
+      if (t < past.length) return first + head * pastRows + t;
+      if (t < layout.prefix) return common + head * F + t - past.length;
       if (t >= layout.lengths[read]!) return 0;
-      return own + common + (head * layout.lengths.length + read) * C + t - layout.prefix;
+      return own + (head * layout.lengths.length + read) * C + t - layout.prefix;
     });
-    const [prefix, suffix] = ['prefix', 'suffix'].map((part) =>
-      this.#ports.map(({ half, layer }) => held[`${part}${half}.${layer}`]!),
-    ) as [Held[], Held[]];
-    this.#prompts = await this.#replace([this.#prompts, prefix, suffix], index);
+    const sent = [
+      // A past is read from more than once, and what is sent is given back.
+      await this.#send((port) => past.feeds[`past${port}`]!.slice()),
+      await this.#send((port) => outputs[`prefix${port}`]!),
+      await this.#send((port) => outputs[`suffix${port}`]!),
+    ];
+    this.#prompts = await this.#replace([this.#prompts, ...sent], index);
     if (this.places === before) return;
     const filled = before * kv * this.rollouts * this.length;
     const slots = rowIndex([this.places, kv, this.rollouts, this.length], (_, row) =>
@@ -125,6 +132,13 @@ export class HeldCache implements Cache {
       [`generated${half}.${layer}`, this.#generated[i]!],
     ]);
     return { ...this.#plan.feeds(), ...Object.fromEntries(caches) };
+  }
+
+  async #send(arrayOf: (port: string) => Float32Array): Promise<Held[]> {
+    const sent: Held[] = [];
+    for (const { half, layer } of this.#ports)
+      sent.push(await this.#mover.accelerator.hold(arrayOf(`${half}.${layer}`)));
+    return sent;
   }
 
   #rows([first]: readonly Held[]): number {

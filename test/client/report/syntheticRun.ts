@@ -179,6 +179,7 @@ export async function writeSyntheticRun(store: Store, runKey: string, synthetic:
                 largestMismatch: 0.004 + 0.002 * random('largest', generation),
                 trainedTokens,
                 processedTokens: trainedTokens + 500,
+                checkpointedPasses: 0,
                 steps: 1,
               },
       },

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { freshAdamW, globalNorm } from '../../../activities/policy/learner/adamw.ts';
+import { passesWithin } from '../../../activities/policy/learner/checkpointing.ts';
 import { update } from '../../../activities/policy/learner/update.ts';
 import { logProbProgram, trainingProgram } from '../../../activities/policy/model/programs.ts';
 import { plainTraining } from '../../training.ts';
@@ -29,11 +30,13 @@ for (const name of ['tiny.gguf', 'families/qwen2-tied'])
       tokensPerMicroBatch: 64,
     };
     const program = await trainingProgram(weights, 'full', { threads: 2 });
-    const learning = {
-      training: program,
+    const checkpointed = await trainingProgram(weights, 'full', { threads: 2 }, true);
+    const learningWithin = (memoryBudgetMiB: number) => ({
+      training: passesWithin(memoryBudgetMiB, program, async () => checkpointed),
       logProbs: () => logProbProgram(weights, 'full', { threads: 2 }),
       reference: null,
-    };
+    });
+    const learning = learningWithin(training.memoryBudgetMiB);
     const input = {
       adapter: start,
       optimizer: freshAdamW(start),
@@ -69,5 +72,9 @@ for (const name of ['tiny.gguf', 'families/qwen2-tied'])
       assert.ok(distance < 2e-3 * training.learningRate, `${tensor} is off by ${distance}`);
     }
     assert.deepEqual(await update(learning, input, quiet), moved, 'the same update gives the same bits');
+    const { metrics, ...again } = await update(learningWithin(0), input, quiet);
+    assert.ok(metrics.checkpointedPasses > 0);
+    assert.deepEqual({ ...again, metrics: { ...metrics, checkpointedPasses: 0 } }, moved);
     await program.release();
+    await checkpointed.release();
   });

@@ -1,6 +1,7 @@
 import { freshAdamW } from '../../../activities/policy/learner/adamw.ts';
+import { passesWithin } from '../../../activities/policy/learner/checkpointing.ts';
 import { logProbs } from '../../../activities/policy/learner/logProbs.ts';
-import type { UpdateInput } from '../../../activities/policy/learner/update.ts';
+import type { Learning, UpdateInput } from '../../../activities/policy/learner/update.ts';
 import type { Program } from '../../../activities/policy/graph/program.ts';
 import {
   arrangeWeights,
@@ -28,13 +29,33 @@ export function adapterNamed(name?: string): Map<string, Float32Array> {
 
 export const quiet = async () => undefined;
 
-export async function tinyPrograms(): Promise<{ training: Program; logProbs: Program; scoring: Program }> {
+interface TinyPrograms {
+  training: Program;
+  checkpointed: Program;
+  logProbs: Program;
+  scoring: Program;
+}
+
+export async function tinyPrograms(): Promise<TinyPrograms> {
   const weights = arrangeWeights(tinyCheckpoint());
   const options = { threads: 1 };
   return {
     training: await trainingProgram(weights, lora, options),
+    checkpointed: await trainingProgram(weights, lora, options, true),
     logProbs: await logProbProgram(weights, lora, options),
     scoring: await textLogProbProgram(weights, lora, options),
+  };
+}
+
+/** Without a reference. */
+export function learningOf(
+  { training, checkpointed, logProbs }: TinyPrograms,
+  memoryBudgetMiB = plainTraining.memoryBudgetMiB,
+): Learning {
+  return {
+    training: passesWithin(memoryBudgetMiB, training, async () => checkpointed),
+    logProbs: async () => logProbs,
+    reference: null,
   };
 }
 
@@ -43,7 +64,7 @@ export async function scoresOf(
   sequences: number[][],
   parameters: ReadonlyMap<string, Float32Array>,
 ): Promise<(number | null)[][]> {
-  return logProbs(scoring.bind(Object.fromEntries(parameters)), sequences, tinyConfig.contextLength, quiet);
+  return logProbs(scoring.bind(Object.fromEntries(parameters)), sequences, tinyConfig, quiet);
 }
 
 /** Random groups whose sampling log-probs are the policy's own; advantages of a group sum to zero. */

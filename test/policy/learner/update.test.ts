@@ -1,11 +1,23 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { freshAdamW, type AdamWState } from '../../../activities/policy/learner/adamw.ts';
+import { packMicroBatches } from '../../../activities/policy/learner/batches.ts';
+import { prepare } from '../../../activities/policy/learner/prepare.ts';
+import { tokenWeights } from '../../../activities/policy/learner/tokenWeights.ts';
 import { update, type Learning, type UpdateInput } from '../../../activities/policy/learner/update.ts';
 import type { TrainGroup } from '../../../activities/policy/policy.ts';
 import type { TrainingConfig } from '../../../workflows/contract/config.ts';
 import { TypedFailure } from '../../../workflows/contract/failures.ts';
-import { adapter, adapterNamed, groupsOf, inputOf, quiet, scoresOf, tinyPrograms } from './tinyLearning.ts';
+import {
+  adapter,
+  adapterNamed,
+  groupsOf,
+  inputOf,
+  learningOf,
+  quiet,
+  scoresOf,
+  tinyPrograms,
+} from './tinyLearning.ts';
 
 let programs: Awaited<ReturnType<typeof tinyPrograms>>;
 let groups: TrainGroup[];
@@ -13,7 +25,7 @@ let onPolicy: Learning;
 
 before(async () => {
   programs = await tinyPrograms();
-  onPolicy = { training: programs.training, logProbs: async () => programs.logProbs, reference: null };
+  onPolicy = learningOf(programs);
   groups = await groupsOf(programs.scoring, [4, 3, 5]);
 });
 
@@ -59,6 +71,27 @@ test('how tokens are packed into micro-batches changes nothing but rounding', as
     assert.equal(parts.metrics.trainedTokens, whole.metrics.trainedTokens);
     for (const [name, moment] of whole.optimizer.first)
       moment.forEach((value, i) => near(parts.optimizer.first.get(name)![i]!, value, 1e-6, name));
+  }
+});
+
+test('passes that would keep more than the memory budget are checkpointed, which changes no bit', async () => {
+  const tokensPerMicroBatch = 60;
+  const bytes = packMicroBatches(groups, tokensPerMicroBatch).map((batch) =>
+    programs.training.keptBytes(prepare(batch, groups, tokenWeights(groups, 'token', 16)).symbols),
+  );
+  const largest = Math.max(...bytes);
+  assert.ok(bytes.filter((size) => size < largest).length > 1);
+  const within = async (memoryBudgetMiB: number) =>
+    update(learningOf(programs, memoryBudgetMiB), input({ tokensPerMicroBatch, epochs: 2 }), quiet);
+  const free = await within(largest / 2 ** 20);
+  assert.equal(free.metrics.checkpointedPasses, 0);
+  const tight = await within((largest - 1) / 2 ** 20);
+  assert.equal(tight.metrics.checkpointedPasses, 2 * bytes.filter((size) => size === largest).length);
+  const none = await within(0);
+  assert.equal(none.metrics.checkpointedPasses, 2 * bytes.length);
+  for (const { metrics, ...result } of [tight, none]) {
+    assert.deepEqual({ ...metrics, checkpointedPasses: 0 }, free.metrics);
+    assert.deepEqual(result, { adapter: free.adapter, optimizer: free.optimizer });
   }
 });
 

@@ -4,7 +4,7 @@ import { adamWStep, copyOf, globalNorm } from '../../../activities/policy/learne
 import { update, type Learning, type UpdateInput } from '../../../activities/policy/learner/update.ts';
 import { layoutGroups } from '../../../activities/policy/model/layout.ts';
 import type { TrainGroup } from '../../../activities/policy/policy.ts';
-import { adapter, adapterNamed, groupsOf, inputOf, quiet, tinyPrograms } from './tinyLearning.ts';
+import { adapter, adapterNamed, groupsOf, inputOf, learningOf, quiet, tinyPrograms } from './tinyLearning.ts';
 
 /** Updates in several steps and with importance weights, beside the same written straight down. */
 
@@ -14,7 +14,7 @@ let learning: Learning;
 
 before(async () => {
   programs = await tinyPrograms();
-  learning = { training: programs.training, logProbs: async () => programs.logProbs, reference: null };
+  learning = learningOf(programs);
   groups = await groupsOf(programs.scoring, [4, 3, 5, 2, 4]);
 });
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Past } from '../../../activities/policy/model/past.ts';
 import { decodeProgram, prefillProgram } from '../../../activities/policy/model/programs.ts';
 import { layoutPrompts } from '../../../activities/policy/model/layout.ts';
 import { generate } from '../../../activities/policy/rollout/generate.ts';
@@ -45,7 +46,11 @@ for (const name of ['qwen2-tied', 'qwen2-untied', 'llama3']) {
       const prefill = await prefillProgram(weights, null, { threads: 1 }, 'distribution');
       const layout = layoutPrompts(expected.positions.map((at) => expected.prompt.slice(0, at + 1)));
       const temperature = new Float32Array(expected.positions.length).fill(1);
-      const { logits } = await prefill.run(layout.symbols, { ...layout.feeds, temperature });
+      const { logits } = await prefill.run(layout.symbols, {
+        ...layout.feeds,
+        ...Past.none(config).feeds,
+        temperature,
+      });
       await prefill.release();
       const reference = new Float32Array(bytes(expected.logits));
       assert.ok(largestDifference(logits!, reference) <= 1e-4, `${largestDifference(logits!, reference)}`);
@@ -71,11 +76,12 @@ for (const name of ['qwen2-tied', 'qwen2-untied', 'llama3']) {
       assert.deepEqual(continuation?.tokenIds, expected.greedy);
     });
 
-    test(`${form}: adapter gradients equal those of PyTorch and PEFT in double precision`, async () => {
+    test(`${form}: adapter gradients, checkpointed or not, equal those of PyTorch and PEFT in double precision`, async () => {
       const expected = await golden<GoldenFamily>(`families/${name}.json`);
       const policy = await policyOf(pathOf(form), expected);
       const { groups } = expected;
       const results = await byTraining(policy, groupsOf(groups), plainObjective(groups));
+      assert.deepEqual(await byTraining(policy, groupsOf(groups), plainObjective(groups), true), results);
       const logProbs = completionsOf(groups).flatMap((completion) => completion.logProbs);
       assert.ok(largestDifference(results['logProbs']!, logProbs) <= 1e-4);
       assert.deepEqual(Object.keys(expected.gradients).sort(), Object.keys(policy.tensors).sort());

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { layoutPrompts, layoutTexts } from '../../../activities/policy/model/layout.ts';
+import { Past } from '../../../activities/policy/model/past.ts';
 import {
   arrangeWeights,
   prefillProgram,
@@ -59,13 +60,14 @@ test('logits of the real model equal those of transformers', async () => {
   const { sampleIds, prompts, text } = await golden<GoldenLogits>('logits.json');
   const weights = arrangeWeights(await openCheckpoint(await modelPath()));
   const vocabulary = weights.config.vocabulary;
+  const past = Past.none(weights.config);
   const prefill = await prefillProgram(weights, null, { threads: 2 }, 'distribution');
   for (const { promptIds, positions, greedy } of prompts) {
     // One row for each position asked for, and one that ends in the greedy continuation's last step.
     const prefixes = positions.map(({ position }) => promptIds.slice(0, position + 1));
     const layout = layoutPrompts([...prefixes, [...promptIds, ...greedy.slice(0, -1)]]);
     const temperature = new Float32Array(prefixes.length + 1).fill(1);
-    const { logits } = await prefill.run(layout.symbols, { ...layout.feeds, temperature });
+    const { logits } = await prefill.run(layout.symbols, { ...layout.feeds, ...past.feeds, temperature });
     const rowOf = (row: number) => logits!.subarray(row * vocabulary, (row + 1) * vocabulary);
     positions.forEach((expected, row) => {
       const found = rowOf(row);
@@ -86,6 +88,7 @@ test('logits of the real model equal those of transformers', async () => {
   const layout = layoutTexts([text.ids]);
   const { logProbs } = await reading.run(layout.symbols, {
     ...layout.feeds,
+    ...past.feeds,
     temperature: Float32Array.of(1),
   });
   await reading.release();
@@ -157,13 +160,19 @@ test('logits of a tiny model with and without an adapter equal those of PEFT at 
   const policy = await policyOf(fixture('tiny.gguf').pathname, expected);
   const { ids, base, adapted } = expected.logits;
   const layout = layoutPrompts(ids.map((_, i) => ids.slice(0, i + 1)));
+  const past = Past.none(policy.weights.config);
   const temperature = new Float32Array(ids.length).fill(1);
   for (const [packed, trainable, tensors] of [
     [base, null, {}],
     [adapted, policy.trainable, policy.tensors],
   ] as const) {
     const prefill = await prefillProgram(policy.weights, trainable, { threads: 2 }, 'distribution');
-    const { logits } = await prefill.run(layout.symbols, { ...layout.feeds, ...tensors, temperature });
+    const { logits } = await prefill.run(layout.symbols, {
+      ...layout.feeds,
+      ...past.feeds,
+      ...tensors,
+      temperature,
+    });
     await prefill.release();
     assert.ok(largestDifference(logits!, new Float32Array(bytes(packed))) < 1e-4);
   }

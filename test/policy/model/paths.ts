@@ -5,6 +5,7 @@ import {
   placement,
   type Group,
 } from '../../../activities/policy/model/layout.ts';
+import { Past } from '../../../activities/policy/model/past.ts';
 import {
   decodeProgram,
   logProbProgram,
@@ -51,15 +52,17 @@ export async function bySampling(policy: Policy, groups: readonly Group[], prefi
     groups.map(({ promptIds }) => promptIds),
     prefix,
   );
+  const past = Past.none(weights.config);
   const temperatures = (rows: number) => new Float32Array(rows).fill(temperature);
   const read = await prefill.run(layout.symbols, {
     ...layout.feeds,
+    ...past.feeds,
     ...tensors,
     temperature: temperatures(N),
   });
   await prefill.release();
   groups.forEach(({ completions }, n) => {
-    cache.setPrompt(n, n, layout, read);
+    cache.setPrompt(n, n, layout, past, read);
     completions.forEach((_, g) => note(read['distribution']!, n, n, g));
   });
 
@@ -111,6 +114,7 @@ export async function byReading(policy: Policy, groups: readonly Group[]): Promi
   const program = await textLogProbProgram(policy.weights, policy.trainable, { threads: policy.threads });
   const { logProbs } = await program.run(layout.symbols, {
     ...layout.feeds,
+    ...Past.none(policy.weights.config).feeds,
     ...policy.tensors,
     temperature: Float32Array.of(policy.temperature ?? 1),
   });
@@ -141,9 +145,11 @@ export async function byTraining(
   policy: Policy,
   groups: readonly Group[],
   objective: Objective,
+  checkpointed = false,
 ): Promise<Record<string, Float32Array>> {
   const layout = layoutGroups(groups);
-  const program = await trainingProgram(policy.weights, policy.trainable, { threads: policy.threads });
+  const { weights, trainable, threads } = policy;
+  const program = await trainingProgram(weights, trainable, { threads }, checkpointed);
   const results = await program.run(layout.symbols, {
     ...layout.feeds,
     ...policy.tensors,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { layoutGroups, layoutPrompts, type Group } from '../../../activities/policy/model/layout.ts';
+import { Past } from '../../../activities/policy/model/past.ts';
 import { arrangeWeights, logProbProgram, prefillProgram } from '../../../activities/policy/model/programs.ts';
 import { openCheckpoint } from '../../../activities/policy/weights/checkpoint.ts';
 import { stream } from '../../../activities/random.ts';
@@ -197,6 +198,15 @@ test('the training gradient equals finite differences of the loss, for every ada
   await program.release();
 });
 
+test('checkpointed training gives the same bits', async () => {
+  for (const policy of [tinyPolicy(false), { ...tinyPolicy(true), temperature: 0.8 }]) {
+    const groups = groupsBelow(policy.weights.config.vocabulary);
+    const objective = objectiveFor(await byScoring(policy, groups));
+    const plain = await byTraining(policy, groups, objective);
+    assert.deepEqual(await byTraining(policy, groups, objective, true), plain);
+  }
+});
+
 /** The objective's formula, written out a second time (ExIt Eq. 4, with two ε and importance weights). */
 function lossOf(logProbs: Float32Array, objective: Objective): number {
   const { clipRatio, klCoefficient } = objective;
@@ -252,6 +262,7 @@ for (const tiedHead of [true, false])
     const temperature = new Float32Array(rows).fill(1);
     const { distribution } = await prefill.run(layout.symbols, {
       ...layout.feeds,
+      ...Past.none(policy.weights.config).feeds,
       ...policy.tensors,
       temperature,
     });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BatchCache, CacheRoom } from '../../../activities/policy/rollout/cache.ts';
 import { layoutPrompts, maskedScore } from '../../../activities/policy/model/layout.ts';
+import { Past } from '../../../activities/policy/model/past.ts';
 import type { ModelConfig } from '../../../activities/policy/weights/checkpoint.ts';
 
 const config: ModelConfig = {
@@ -77,9 +78,9 @@ const readOutputs = Object.fromEntries(
 test('a cache that grows and shrinks feeds every kept rollout its own tokens', () => {
   const size = { places: 3, rollouts: 4, promptLength: 3, maxNewTokens: 70 };
   const cache = new BatchCache(config, size, new CacheRoom());
-  cache.setPrompt(0, 0, layout, readOutputs);
-  cache.setPrompt(1, 1, layout, readOutputs);
-  cache.setPrompt(2, 0, layout, readOutputs);
+  cache.setPrompt(0, 0, layout, Past.none(config), readOutputs);
+  cache.setPrompt(1, 1, layout, Past.none(config), readOutputs);
+  cache.setPrompt(2, 0, layout, Past.none(config), readOutputs);
   let names = [0, 1, 2].map((prompt) => ({ prompt, rollouts: [0, 1, 2, 3] }));
   const slots = () => Array.from({ length: cache.places * cache.rollouts }, (_, slot) => slot);
   for (let token = 0; token < 69; token++) {
@@ -127,8 +128,8 @@ test('a cache that grows and shrinks feeds every kept rollout its own tokens', (
 test('a prompt is what was read once for all, then its own tokens; the rest is hidden', () => {
   const size = { places: 2, rollouts: 1, promptLength: 3, maxNewTokens: 4 };
   const cache = new BatchCache(config, size, new CacheRoom());
-  cache.setPrompt(1, 0, layout, readOutputs);
-  cache.setPrompt(0, 1, layout, readOutputs);
+  cache.setPrompt(1, 0, layout, Past.none(config), readOutputs);
+  cache.setPrompt(0, 1, layout, Past.none(config), readOutputs);
   const feeds = cache.feeds();
   const fed = feeds['promptValue.1']!;
   const prefix = readOutputs['prefixValue.1']!;
@@ -151,13 +152,13 @@ test('a prompt is what was read once for all, then its own tokens; the rest is h
 test('slots of one batch are filled each to its own length, and a new prompt starts empty', () => {
   const size = { places: 2, rollouts: 2, promptLength: 3, maxNewTokens: 40 };
   const cache = new BatchCache(config, size, new CacheRoom());
-  cache.setPrompt(0, 0, layout, readOutputs);
-  cache.setPrompt(1, 1, layout, readOutputs);
+  cache.setPrompt(0, 0, layout, Past.none(config), readOutputs);
+  cache.setPrompt(1, 1, layout, Past.none(config), readOutputs);
   const names = [0, 1].map((prompt) => ({ prompt, rollouts: [0, 1] }));
   const append = (slots: number[], token: number) => cache.append(slots, stepOutputs(names, token));
   append([0, 1, 2, 3], 0);
   append([1, 2], 1);
-  cache.setPrompt(0, 1, layout, readOutputs);
+  cache.setPrompt(0, 1, layout, Past.none(config), readOutputs);
   append([0, 2], 2);
   assert.deepEqual(
     [0, 1, 2, 3].map((slot) => cache.nextPosition(slot)),

@@ -54,7 +54,7 @@ test('log-probs of sampling are those of reading, through every growth and shrin
   const sequences = prompts.flatMap(({ tokenIds }, index) =>
     groups[index]!.map((completion) => [...tokenIds, ...completion.tokenIds]),
   );
-  const read = await logProbs(scoring, sequences, tinyConfig.contextLength, quiet);
+  const read = await logProbs(scoring, sequences, tinyConfig, quiet);
   let sequence = 0;
   const lengths = groups.flatMap((group, index) =>
     group.map(({ tokenIds, logProbs: sampled, finishReason }) => {
@@ -110,7 +110,7 @@ test('frequencies of the first token follow the distribution at the temperature 
     quiet,
   );
   const continuations = Array.from({ length: tinyConfig.vocabulary }, (_, id) => [...tokenIds, id]);
-  const read = await logProbs(scoring, continuations, tinyConfig.contextLength, quiet);
+  const read = await logProbs(scoring, continuations, tinyConfig, quiet);
   const warmed = read.map((sequence) => Math.exp(sequence[3]! / temperature));
   const total = warmed.reduce((sum, value) => sum + value, 0);
   const counts = new Array<number>(tinyConfig.vocabulary).fill(0);
@@ -187,7 +187,7 @@ test('temperature 0 takes the likeliest token, whatever the keys', async () => {
   for (const completion of group!) assert.deepEqual(completion.tokenIds, first!.tokenIds);
   assert.ok(first!.logProbs.every((logProb) => logProb === 0));
   const text = [...prompts[0]!.tokenIds, ...first!.tokenIds];
-  const [read] = await logProbs(scoring, [text], tinyConfig.contextLength, quiet);
+  const [read] = await logProbs(scoring, [text], tinyConfig, quiet);
   const start = prompts[0]!.tokenIds.length;
   first!.policyLogProbs.forEach((logProb, i) => assert.ok(Math.abs(logProb - read![start + i]!) < 1e-4));
   // No other token would have been likelier at any place.
@@ -196,7 +196,7 @@ test('temperature 0 takes the likeliest token, whatever the keys', async () => {
       ...text.slice(0, start + i),
       id,
     ]);
-    const scores = await logProbs(scoring, others, tinyConfig.contextLength, quiet);
+    const scores = await logProbs(scoring, others, tinyConfig, quiet);
     const best = Math.max(...scores.map((sequence) => sequence.at(-1)!));
     assert.ok(first!.policyLogProbs[i]! > best - 1e-4);
   }
@@ -209,7 +209,7 @@ test('top-k and top-p: sampled log-probs are of what is left, policy log-probs o
   const [group] = await generate(await cutting(), prompts, options, quiet);
   const [{ tokenIds }] = prompts as [SamplePrompt];
   const continuations = Array.from({ length: tinyConfig.vocabulary }, (_, id) => [...tokenIds, id]);
-  const read = await logProbs(scoring, continuations, tinyConfig.contextLength, quiet);
+  const read = await logProbs(scoring, continuations, tinyConfig, quiet);
   const tempered = read.map((sequence) => Math.exp(sequence.at(-1)! / temperature));
   const total = tempered.reduce((a, b) => a + b);
   const best = [...tempered.keys()].sort((a, b) => tempered[b]! - tempered[a]!).slice(0, topK);
