@@ -1,4 +1,4 @@
-import type { TrainingConfig } from '../../workflows/contract/config.ts';
+import type { SamplingConfig, TrainingConfig } from '../../workflows/contract/config.ts';
 import type { Message } from '../curriculum/types.ts';
 
 /** Why a completion ended, one sentence each. */
@@ -34,6 +34,9 @@ export interface SamplePrompt {
   keys: string[];
 }
 
+/** In what numbers tokens are sampled: as the policy is trained, or with products of the base model in 8 bits. */
+export type Precision = SamplingConfig['precision'];
+
 export interface SampleOptions {
   maxNewTokens: number;
   /** Logits are divided by it; 0 is greedy. */
@@ -44,6 +47,8 @@ export interface SampleOptions {
   topP: number | null;
   /** Completion ends after any of these texts; the model's own end tokens always end it. */
   stopStrings: readonly string[];
+  /** float32 when left out. Prompts are read in float32 either way. */
+  precision?: Precision;
 }
 
 export interface Completion {

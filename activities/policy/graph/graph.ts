@@ -3,7 +3,7 @@ import { product, sameShape, showDim, showShape, type Dim, type Shape } from './
 
 const { onnx } = onnxProto;
 
-export type ElementType = 'float32' | 'int64' | 'bool';
+export type ElementType = 'float32' | 'int64' | 'bool' | 'int8' | 'uint8';
 /** A float attribute is written `{ float: x }`, because `1` alone is an integer. */
 export type Attribute = number | number[] | { float: number } | { graph: Onnx.IGraphProto };
 type Data = Float32Array | BigInt64Array;
@@ -36,7 +36,13 @@ export interface OutputSpec {
 }
 
 const { DataType } = onnx.TensorProto;
-const elementTypes = { float32: DataType.FLOAT, int64: DataType.INT64, bool: DataType.BOOL } as const;
+const elementTypes = {
+  float32: DataType.FLOAT,
+  int64: DataType.INT64,
+  bool: DataType.BOOL,
+  int8: DataType.INT8,
+  uint8: DataType.UINT8,
+} as const;
 const bytesOf = (data: Data) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
 function encodeAttribute(name: string, value: Attribute): Onnx.IAttributeProto {
