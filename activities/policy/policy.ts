@@ -68,7 +68,7 @@ export interface TrainGroup {
     tokenIds: number[];
     /** μ, from sampling: what importance weights compare with. */
     logProbs: number[];
-    /** From sampling, before top-k and top-p: what the learner must find, too, but for rounding. */
+    /** From sampling, before top-k and top-p: what the learner must find, too, but for the sampler's rounding. */
     policyLogProbs: number[];
     advantage: number;
     /** False: counted, but gives no gradient (overlong answers). */
@@ -112,7 +112,10 @@ export interface UpdateMetrics {
   importanceWeight: number;
   /** Share of tokens whose importance weight is the cap. */
   importanceCapped: number;
-  /** Mean |learner log-prob − sampler's policy log-prob| per token, at the start of the update. */
+  /**
+   * Mean |learner log-prob − sampler's policy log-prob| per token, at the start of the update: of rollouts sampled in
+   * float32 noise of rounding, of `w8a8` ones what 8 bits cost.
+   */
   samplerMismatch: number;
   /** The largest of these differences. */
   largestMismatch: number;

@@ -58,7 +58,7 @@ export class Engine {
         const sampling = {
           config,
           prefill: await this.programs.get('prefill', lora, around.betweenSteps, yields),
-          decode: await this.programs.get('decode', lora, around.betweenSteps, yields),
+          decode: await this.programs.get('decode', lora, around.betweenSteps, yields, options.precision),
           adapter: feedsOf(adapter),
           tokenizer: this.tokenizer,
         };

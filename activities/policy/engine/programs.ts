@@ -11,6 +11,7 @@ import {
 } from '../model/programs.ts';
 import type { LoraShape } from '../weights/adapter.ts';
 import type { Checkpoint } from '../weights/checkpoint.ts';
+import type { Precision } from '../policy.ts';
 import { loadingPhase, type BetweenSteps } from './protocol.ts';
 
 /** What a program computes, one line each. */
@@ -22,19 +23,23 @@ export type ProgramKind =
   | 'training'; // loss and gradients
 
 export interface Programs {
-  /** The program of this kind for adapters of this shape, made when it is first asked for. `yields`: of sampling ones. */
+  /**
+   * The program of this kind for adapters of this shape, made when it is first asked for. `yields`: of sampling ones;
+   * `precision`: of decoding, float32 when left out.
+   */
   get(kind: 'training', lora: LoraShape, betweenSteps: BetweenSteps): Promise<Program>;
   get(
     kind: ProgramKind,
     lora: LoraShape | null,
     betweenSteps: BetweenSteps,
     yields?: Yield,
+    precision?: Precision,
   ): Promise<Program>;
 }
 
 /**
- * The programs of one model. They share the base weights; of each kind there is only the one for the adapter shape
- * and yield asked for last, since each holds memory of its own (a decode program a second, prepacked copy of the weights).
+ * The programs of one model. They share the base weights; of each kind there is only the one for the adapter shape,
+ * yield and precision asked for last, since each holds memory of its own (a decode program a second, prepacked copy of the weights).
  */
 export function openPrograms(checkpoint: Checkpoint, threads: number): Programs {
   let weights: ModelWeights | null = null;
@@ -44,12 +49,13 @@ export function openPrograms(checkpoint: Checkpoint, threads: number): Programs 
     lora: LoraShape | null,
     shared: ModelWeights,
     yields: Yield,
+    precision: Precision,
   ): Promise<Program> => {
     switch (kind) {
       case 'prefill':
         return prefillProgram(shared, lora, { threads }, yields);
       case 'decode':
-        return decodeProgram(shared, lora, { threads }, yields);
+        return decodeProgram(shared, lora, { threads }, yields, precision);
       case 'logProb':
         return logProbProgram(shared, lora, { threads });
       case 'textLogProb':
@@ -65,15 +71,16 @@ export function openPrograms(checkpoint: Checkpoint, threads: number): Programs 
       lora: LoraShape | null,
       betweenSteps: BetweenSteps,
       yields: Yield = 'tokens',
+      precision: Precision = 'float32',
     ): Promise<Program> {
-      const shape = JSON.stringify([lora, yields]);
+      const shape = JSON.stringify([lora, yields, precision]);
       const current = held.get(kind);
       if (current?.shape === shape) return current.program;
       await current?.program.release();
       held.delete(kind);
       await betweenSteps({ phase: loadingPhase, done: 0, total: 1, tokens: 0 });
       weights ??= arrangeWeights(checkpoint);
-      const program = await make(kind, lora, weights, yields);
+      const program = await make(kind, lora, weights, yields, precision);
       held.set(kind, { shape, program });
       return program;
     },

@@ -69,7 +69,7 @@ export class Graph {
   /** Inputs that carry shapes: name → the sizes to fill in. */
   readonly shapeInputs = new Map<string, Shape>();
   /** Weights kept out of the encoded model, so that they are not copied into it: name → data. */
-  readonly externalData = new Map<string, Float32Array>();
+  readonly externalData = new Map<string, Float32Array | Int8Array>();
   private readonly nodes: Onnx.INodeProto[] = [];
   private readonly intermediates: Value[] = [];
   private readonly initializers: Onnx.ITensorProto[] = [];
@@ -89,17 +89,18 @@ export class Graph {
   }
 
   /** A weight that the session owns, packed for the processor when it is opened. */
-  weight(name: string, shape: readonly number[], data: Float32Array): Value {
+  weight(name: string, shape: readonly number[], data: Float32Array | Int8Array): Value {
+    const type = data instanceof Float32Array ? 'float32' : 'int8';
     this.externalData.set(name, data);
     const entries = { location: name, offset: '0', length: String(data.byteLength) };
     this.initializers.push({
       name,
       dims: [...shape],
-      dataType: DataType.FLOAT,
+      dataType: elementTypes[type],
       dataLocation: onnx.TensorProto.DataLocation.EXTERNAL,
       externalData: Object.entries(entries).map(([key, value]) => ({ key, value })),
     });
-    return new Value(this, name, 'float32', shape, false);
+    return new Value(this, name, type, shape, false);
   }
 
   private constant(shape: readonly number[], data: Data): Value {

@@ -1,12 +1,13 @@
 import { Graph, type Value } from '../graph/graph.ts';
 import type { Dim } from '../graph/dims.ts';
-import { linear, loraLinear, quantisedLinear, quantisedLoraLinear } from '../graph/ops/index.ts';
+import { linear, loraLinear, quantisedLinear, type LoraPair } from '../graph/ops/index.ts';
 import { Program, type ProgramOptions } from '../graph/program.ts';
 import { adapterShapes, loraName, modules, type LoraShape } from '../weights/adapter.ts';
 import { tensorShapes } from '../weights/tensors.ts';
 import type { Checkpoint, ModelConfig, Tensor } from '../weights/types.ts';
 import { decoder, decoderHead, rotaryNames, type Attend, type Parameters } from './decoder.ts';
 import { familyOf } from './families/index.ts';
+import type { QuantisedWeights } from './quantise.ts';
 
 /** The base model's tensors by Hugging Face name, made once and shared without copies by all programs. */
 export interface ModelWeights {
@@ -59,13 +60,14 @@ export interface Draft {
 /**
  * Starts a graph. `fed` weights are inputs that share the buffers of `ModelWeights`; `packed` ones belong to the
  * session, which lays them out for the processor: a third faster when few rows are multiplied, at the price
- * of a copy. `quantised` ones, too, and all products with them are made in 8 bits: twice as fast, no gradient.
+ * of a copy. Products with `quantised` weights are made in 8 bits: they are fast, and have no gradient.
  */
 export function draft(
   { config, tensors }: ModelWeights,
   lora: LoraShape | null,
-  placement: 'fed' | 'packed' | 'quantised',
+  placement: 'fed' | 'packed',
   trainAdapter = false,
+  quantised: QuantisedWeights = new Map(),
 ): Draft {
   const graph = new Graph();
   const weights = new Map<string, Value>();
@@ -84,21 +86,24 @@ export function draft(
     ]),
   );
   const { biases } = familyOf(config);
-  const ops =
-    placement === 'quantised'
-      ? { linear: quantisedLinear, loraLinear: quantisedLoraLinear }
-      : { linear, loraLinear };
+  /** x Wᵀ, with a bias and an adapter when there are. */
+  const product = (name: string, x: Value, bias: Value | null, pair: LoraPair | null): Value => {
+    const rounded = quantised.get(name);
+    if (!rounded) return pair ? loraLinear(x, weight(name), pair, bias) : linear(x, weight(name), bias);
+    const [outputs, inputs] = rounded.shape;
+    const codes = graph.weight(`${name}.codes`, [inputs, outputs], rounded.codes);
+    const steps = graph.weight(`${name}.steps`, [outputs], rounded.steps);
+    return quantisedLinear(x, { codes, steps }, bias, pair);
+  };
   const parameters: Parameters = {
     weight,
-    product: (name, x) => ops.linear(x, weight(name)),
+    product: (name, x) => product(name, x, null, null),
     linear: (layer, target, x) => {
       const [a, b] = [adapter.get(loraName(layer, target, 'A')), adapter.get(loraName(layer, target, 'B'))];
       const module = `model.layers.${layer}.${modules[target]}`;
-      const base = weight(`${module}.weight`);
       const bias = biases.includes(target) ? weight(`${module}.bias`) : null;
-      return lora && a && b
-        ? ops.loraLinear(x, base, { a, b, scale: lora.alpha / lora.rank }, bias)
-        : ops.linear(x, base, bias);
+      const pair = lora && a && b ? { a, b, scale: lora.alpha / lora.rank } : null;
+      return product(`${module}.weight`, x, bias, pair);
     },
   };
   return {

@@ -10,6 +10,7 @@ import type { Attend } from './decoder.ts';
 import { drawTokens } from './draw.ts';
 import { draft, type Draft, type ModelWeights } from './draft.ts';
 import { grpo } from './objective.ts';
+import { quantiseWeights } from './quantise.ts';
 
 export { arrangeWeights, type ModelWeights } from './draft.ts';
 
@@ -67,15 +68,15 @@ export function prefillProgram(
  * floats; caches are inputs only, because outputs are copied); `tokens`, `probabilities` [R] as `drawTokens` gives
  * them, or `distribution` [R, vocab] = softmax(logits / temperature).
  */
-export function decodeProgram(
+export async function decodeProgram(
   weights: ModelWeights,
   lora: LoraShape | null,
   options: ProgramOptions,
   yields: Yield = 'tokens',
   precision: Precision = 'float32',
 ): Promise<Program> {
-  const placement = precision === 'w8a8' ? 'quantised' : 'packed';
-  const { graph, config, hiddenStates, head, compile } = draft(weights, lora, placement);
+  const quantised = precision === 'w8a8' ? await quantiseWeights(weights, options) : undefined;
+  const { graph, config, hiddenStates, head, compile } = draft(weights, lora, 'packed', false, quantised);
   const { keyValueHeads: kv, headDim: d } = config;
   const slots = product(N, G);
   const masks = {

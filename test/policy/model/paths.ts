@@ -13,6 +13,7 @@ import {
   trainingProgram,
   type ModelWeights,
 } from '../../../activities/policy/model/programs.ts';
+import type { Precision } from '../../../activities/policy/policy.ts';
 import { BatchCache, CacheRoom } from '../../../activities/policy/rollout/cache.ts';
 import type { LoraShape } from '../../../activities/policy/weights/adapter.ts';
 
@@ -23,6 +24,8 @@ export interface Policy {
   threads: number;
   /** Default 1. */
   temperature?: number;
+  /** Of decoding; default float32. */
+  precision?: Precision;
 }
 
 /** Log-probs of all completion tokens, in order of group, completion, token. */
@@ -62,7 +65,7 @@ export async function bySampling(policy: Policy, groups: readonly Group[], prefi
     completions.forEach((_, g) => note(read['distribution']!, n, n, g));
   });
 
-  const decode = await decodeProgram(weights, lora, { threads }, 'distribution');
+  const decode = await decodeProgram(weights, lora, { threads }, 'distribution', policy.precision);
   const slots = Array.from({ length: N * G }, (_, slot) => slot);
   for (let t = 1; t < longest; t++) {
     const ids = groups.flatMap(({ completions }) =>

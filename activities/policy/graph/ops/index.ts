@@ -16,7 +16,7 @@ export { attention, type Segment } from './attention.ts';
 export { concat, expand, reshape, split, transpose } from './shape.ts';
 export { gatherRows, packRows, spreadRows, type Placement } from './rows.ts';
 export { linear, loraLinear, type LoraPair } from './linear.ts';
-export { quantisedLinear, quantisedLoraLinear } from './quantisedLinear.ts';
+export { quantisedLinear, quantiseWeight } from './quantisedLinear.ts';
 export { rmsNorm } from './norm.ts';
 export { rotary, type RotaryTables } from './rotary.ts';
 export { softmax, sum } from './reduce.ts';
