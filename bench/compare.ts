@@ -18,6 +18,8 @@ export interface Result {
   unit: Unit;
   ours: number;
   peers: Record<string, number>;
+  /** What else was found out about ours. */
+  note?: string;
 }
 
 export function median(values: number[]): number {

@@ -46,6 +46,7 @@ function table(results: Result[]): string {
       result.unit,
       `${ratio(result, value).toFixed(2)} ×`,
     ]),
+    ...(result.note === undefined ? [] : [['', result.note, '', '', '']]),
   ]);
   const all = [['benchmark', 'program', 'median', '', 'ours is'], ...rows];
   const widths = all[0]!.map((_, column) => Math.max(...all.map((row) => row[column]!.length)));
