@@ -29,7 +29,9 @@ export function iterate(dependencies: Dependencies) {
           prompts.map(({ promptIds, seeds }) => ({ tokenIds: promptIds, keys: seeds })),
           {
             maxNewTokens: config.sampling.maxNewTokens,
-            ...drawing(place.kind === 'evaluation' ? config.evaluation : config.sampling),
+            ...(place.kind === 'evaluation'
+              ? { ...drawing(config.evaluation), precision: 'float32' }
+              : { ...drawing(config.sampling), precision: config.sampling.precision }),
             stopStrings: dependencies.openDomain(config.domain).stopStrings,
           },
           call,

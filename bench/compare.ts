@@ -25,6 +25,8 @@ export interface Result {
   bounds: Record<string, number>;
   /** Of an update: whether each peer finds the same gradient. */
   gradients?: Record<string, GradientMatch>;
+  /** What else was found out about ours. */
+  note?: string;
 }
 
 export function median(values: number[]): number {

@@ -56,6 +56,7 @@ function table(results: Result[]): string {
       result.unit,
       `${(100 * ratio(result, value)).toFixed(0)} %`,
     ]),
+    ...(result.note === undefined ? [] : [['', result.note, '', '', '']]),
   ]);
   return columns([['benchmark', 'program', 'median', '', 'ours is'], ...rows]);
 }

@@ -1,4 +1,4 @@
-import type { TrainingConfig } from '../../workflows/contract/config.ts';
+import type { SamplingConfig, TrainingConfig } from '../../workflows/contract/config.ts';
 import type { Message } from '../curriculum/types.ts';
 
 /** Why a completion ended, one sentence each. */
@@ -34,6 +34,9 @@ export interface SamplePrompt {
   keys: string[];
 }
 
+/** In what numbers tokens are sampled: as the policy is trained, or with products of the base model in 8 bits. */
+export type Precision = SamplingConfig['precision'];
+
 export interface SampleOptions {
   maxNewTokens: number;
   /** Logits are divided by it; 0 is greedy. */
@@ -44,6 +47,8 @@ export interface SampleOptions {
   topP: number | null;
   /** Completion ends after any of these texts; the model's own end tokens always end it. */
   stopStrings: readonly string[];
+  /** float32 when left out. Prompts are read in float32 either way. */
+  precision?: Precision;
 }
 
 export interface Completion {
@@ -63,7 +68,7 @@ export interface TrainGroup {
     tokenIds: number[];
     /** μ, from sampling: what importance weights compare with. */
     logProbs: number[];
-    /** From sampling, before top-k and top-p: what the learner must find, too, but for rounding. */
+    /** From sampling, before top-k and top-p: what the learner must find, too, but for the sampler's rounding. */
     policyLogProbs: number[];
     advantage: number;
     /** False: counted, but gives no gradient (overlong answers). */
@@ -107,7 +112,10 @@ export interface UpdateMetrics {
   importanceWeight: number;
   /** Share of tokens whose importance weight is the cap. */
   importanceCapped: number;
-  /** Mean |learner log-prob − sampler's policy log-prob| per token, at the start of the update. */
+  /**
+   * Mean |learner log-prob − sampler's policy log-prob| per token, at the start of the update: of rollouts sampled in
+   * float32 noise of rounding, of `w8a8` ones what 8 bits cost.
+   */
   samplerMismatch: number;
   /** The largest of these differences. */
   largestMismatch: number;

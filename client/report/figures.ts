@@ -119,6 +119,10 @@ export function curriculumFigures({ points }: ReportedRun): Html[] {
 
 export function updateFigures({ points, config }: ReportedRun): Html[] {
   const { gradientClip, klCoefficient } = config.training;
+  const expected =
+    config.sampling.precision === 'w8a8'
+      ? 'what sampling in 8 bits costs, made up for by importance weights; should not grow.'
+      : 'should stay tiny.';
   return [
     measure(points, {
       title: 'Gradient norm',
@@ -128,7 +132,7 @@ export function updateFigures({ points, config }: ReportedRun): Html[] {
     }),
     measure(points, {
       title: 'Sampler/learner mismatch',
-      note: 'Mean |Δ log-prob| per token between the engine that sampled and the one that trains; should stay tiny.',
+      note: `Mean |Δ log-prob| per token between the engine that sampled and the one that trains; ${expected}`,
       size: 'flat',
       tickFormat: '~e',
       value: ({ metrics }) => metrics.update?.samplerMismatch ?? null,

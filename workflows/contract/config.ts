@@ -202,6 +202,15 @@ export const RunConfig = z
         ['training', 'minibatches'],
         `${config.training.minibatches} is more than sampling.promptsPerGeneration ${config.sampling.promptsPerGeneration}; a group goes into one minibatch`,
       );
+    if (config.sampling.precision === 'w8a8') {
+      if (config.training.importanceCap === null)
+        wrong(
+          ['training', 'importanceCap'],
+          "sampling.precision 'w8a8' samples from a rounded policy and needs a number ≥ 1 here to make up for it",
+        );
+      if (config.device !== 'cpu')
+        wrong(['sampling', 'precision'], `'w8a8' is for device 'cpu'; '${config.device}' samples in float32`);
+    }
     if (config.evaluation.tasks > config.domain.heldOutTasks)
       wrong(
         ['evaluation', 'tasks'],

@@ -71,7 +71,8 @@ export class Engine {
         const policy = sha256 === null ? null : await policyOf(sha256);
         const { yields } = tokenSource(options, config.vocabulary);
         const programOf = async (kind: 'prefill' | 'decode') => {
-          const program = await this.programs.get(kind, policy, around.betweenSteps, yields);
+          const precision = kind === 'decode' ? options.precision : 'float32';
+          const program = await this.programs.get(kind, policy, around.betweenSteps, yields, precision);
           return program.bind(feedsOf(policy));
         };
         const sampling = {

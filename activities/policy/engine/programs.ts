@@ -10,6 +10,7 @@ import {
   type Yield,
 } from '../model/programs.ts';
 import type { Checkpoint } from '../weights/checkpoint.ts';
+import type { Precision } from '../policy.ts';
 import type { PolicyParameters } from '../weights/parameters.ts';
 import { loadingPhase, type BetweenSteps } from './protocol.ts';
 
@@ -30,14 +31,21 @@ export interface Policy extends PolicyParameters {
 export interface Programs {
   /**
    * The program of this kind for policies like this one, made when it is first asked for; their own tensors are its
-   * inputs, but for weights that are packed. null: the model as it is. `yields`: of sampling programs.
+   * inputs, but for weights that are packed. null: the model as it is. `yields`: of sampling programs; `precision`: of
+   * decoding, float32 when left out.
    */
   get(
     kind: 'training' | 'checkpointedTraining',
     policy: Policy,
     betweenSteps: BetweenSteps,
   ): Promise<Program>;
-  get(kind: ProgramKind, policy: Policy | null, betweenSteps: BetweenSteps, yields?: Yield): Promise<Program>;
+  get(
+    kind: ProgramKind,
+    policy: Policy | null,
+    betweenSteps: BetweenSteps,
+    yields?: Yield,
+    precision?: Precision,
+  ): Promise<Program>;
 }
 
 /**
@@ -53,14 +61,19 @@ export function openPrograms(checkpoint: Checkpoint, options: ProgramOptions): P
     const { tensors } = policy;
     return arrangeWeights({ config: checkpoint.config, tensor: (name) => tensors.get(name)! });
   };
-  const make = (kind: ProgramKind, policy: Policy | null, yields: Yield): Promise<Program> => {
+  const make = (
+    kind: ProgramKind,
+    policy: Policy | null,
+    yields: Yield,
+    precision: Precision,
+  ): Promise<Program> => {
     const weights = weightsOf(policy);
     const trainable = policy?.trainable ?? null;
     switch (kind) {
       case 'prefill':
         return prefillProgram(weights, trainable, options, yields);
       case 'decode':
-        return decodeProgram(weights, trainable === 'full' ? null : trainable, options, yields);
+        return decodeProgram(weights, trainable === 'full' ? null : trainable, options, yields, precision);
       case 'logProb':
         return logProbProgram(weights, trainable, options);
       case 'textLogProb':
@@ -77,17 +90,18 @@ export function openPrograms(checkpoint: Checkpoint, options: ProgramOptions): P
       policy: Policy | null,
       betweenSteps: BetweenSteps,
       yields: Yield = 'tokens',
+      precision: Precision = 'float32',
     ): Promise<Program> {
       const trainable = policy?.trainable ?? null;
       // Packed weights belong to the session, so a decode program of all weights is that of one policy.
       const packed = kind === 'decode' && trainable === 'full' ? policy?.sha256 : null;
-      const key = JSON.stringify([trainable, packed, yields]);
+      const key = JSON.stringify([trainable, packed, yields, precision]);
       const current = held.get(kind);
       if (current?.key === key) return current.program;
       await current?.program.release();
       held.delete(kind);
       await betweenSteps({ phase: loadingPhase, done: 0, total: 1, tokens: 0 });
-      const program = await make(kind, policy, yields);
+      const program = await make(kind, policy, yields, precision);
       held.set(kind, { key, program });
       return program;
     },

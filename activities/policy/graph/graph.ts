@@ -4,7 +4,7 @@ import { product, sameShape, showDim, showShape, sum, type Dim, type Shape } fro
 
 const { onnx } = onnxProto;
 
-export type ElementType = 'float32' | 'int64' | 'bool';
+export type ElementType = 'float32' | 'int64' | 'bool' | 'int8' | 'uint8';
 /** A float attribute is written `{ float: x }`, because `1` alone is an integer. */
 export type Attribute = number | number[] | string | { float: number } | { graph: Onnx.IGraphProto };
 type Data = Float32Array | BigInt64Array;
@@ -37,8 +37,20 @@ export interface OutputSpec {
 }
 
 const { DataType } = onnx.TensorProto;
-const elementTypes = { float32: DataType.FLOAT, int64: DataType.INT64, bool: DataType.BOOL } as const;
-const elementBytes: Readonly<Record<ElementType, number>> = { float32: 4, int64: 8, bool: 1 };
+const elementTypes = {
+  float32: DataType.FLOAT,
+  int64: DataType.INT64,
+  bool: DataType.BOOL,
+  int8: DataType.INT8,
+  uint8: DataType.UINT8,
+} as const;
+const elementBytes: Readonly<Record<ElementType, number>> = {
+  float32: 4,
+  int64: 8,
+  bool: 1,
+  int8: 1,
+  uint8: 1,
+};
 const bytesOf = (data: Data) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
 function encodeAttribute(name: string, value: Attribute): Onnx.IAttributeProto {
@@ -69,7 +81,7 @@ export class Graph {
   /** Inputs that carry shapes: name → the sizes to fill in. */
   readonly shapeInputs = new Map<string, Shape>();
   /** Weights kept out of the encoded model, so that they are not copied into it: name → data. */
-  readonly externalData = new Map<string, Float32Array>();
+  readonly externalData = new Map<string, Float32Array | Int8Array>();
   private readonly nodes: Onnx.INodeProto[] = [];
   private readonly intermediates: Value[] = [];
   private readonly initializers: Onnx.ITensorProto[] = [];
@@ -95,17 +107,18 @@ export class Graph {
   }
 
   /** A weight that the session owns, packed for the processor when it is opened. */
-  weight(name: string, shape: readonly number[], data: Float32Array): Value {
+  weight(name: string, shape: readonly number[], data: Float32Array | Int8Array): Value {
+    const type = data instanceof Float32Array ? 'float32' : 'int8';
     this.externalData.set(name, data);
     const entries = { location: name, offset: '0', length: String(data.byteLength) };
     this.initializers.push({
       name,
       dims: [...shape],
-      dataType: DataType.FLOAT,
+      dataType: elementTypes[type],
       dataLocation: onnx.TensorProto.DataLocation.EXTERNAL,
       externalData: Object.entries(entries).map(([key, value]) => ({ key, value })),
     });
-    return new Value(this, name, 'float32', shape, false);
+    return new Value(this, name, type, shape, false);
   }
 
   private constant(shape: readonly number[], data: Data): Value {

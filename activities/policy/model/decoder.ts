@@ -8,6 +8,8 @@ import type { ModelConfig } from '../weights/types.ts';
 /** How the model gets at its tensors in a graph: packed or fed weights, with or without an adapter. */
 export interface Parameters {
   weight(name: string): Value;
+  /** x Wᵀ of x [T, in] and the frozen weight W [out, in] of this name. */
+  product(name: string, x: Value): Value;
   /** Linears of a layer that all take x [T, in], their biases and adapters included. */
   linears(layer: number, targets: readonly Target[], x: Value): readonly Value[];
 }
@@ -57,10 +59,12 @@ export function decoder(
   return x;
 }
 
-/** What turns hidden states into logits: the final norm, and the output table [vocab, hidden]. */
-export function decoderHead(config: ModelConfig, { weight }: Parameters) {
+/** What turns hidden states into logits: the final norm, and the output table [vocab, hidden] or a product with it. */
+export function decoderHead(config: ModelConfig, { weight, product }: Parameters) {
+  const table = config.tiedHead ? tensorNames.embedding : tensorNames.head;
   return {
     norm: (x: Value) => rmsNorm(x, weight(tensorNames.norm), config.normEpsilon),
-    table: weight(config.tiedHead ? tensorNames.embedding : tensorNames.head),
+    table: () => weight(table),
+    logits: (normed: Value) => product(table, normed),
   };
 }

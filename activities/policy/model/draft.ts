@@ -1,6 +1,6 @@
 import { Graph, type Value } from '../graph/graph.ts';
 import type { Dim } from '../graph/dims.ts';
-import { linear, loraLinears, type LoraLinear } from '../graph/ops/index.ts';
+import { linear, loraLinears, quantisedLinear, type LoraLinear, type LoraPair } from '../graph/ops/index.ts';
 import { Program, type ProgramOptions } from '../graph/program.ts';
 import { loraName, modules } from '../weights/adapter.ts';
 import { parameterShapes, type Trainable } from '../weights/parameters.ts';
@@ -8,6 +8,7 @@ import { tensorShapes } from '../weights/tensors.ts';
 import type { Checkpoint, ModelConfig, Tensor } from '../weights/types.ts';
 import { decoder, decoderHead, rotaryNames, type Attend, type Parameters } from './decoder.ts';
 import { familyOf } from './families/index.ts';
+import type { QuantisedWeights } from './quantise.ts';
 
 /** A model's tensors by Hugging Face name, made once and shared without copies by all programs. */
 export interface ModelWeights {
@@ -52,7 +53,7 @@ export interface Draft {
   policy: Value[];
   /** Hidden states [tokens, hidden] of the inputs tokenIds [tokens] and positions [tokens, 1]. */
   hiddenStates(attend: Attend, tokens: Dim, checkpointed?: boolean): Value;
-  /** The final norm, and the output table [vocab, hidden]. */
+  /** The final norm, and the output table [vocab, hidden] or a product with it. */
   head: ReturnType<typeof decoderHead>;
   compile(): Promise<Program>;
 }
@@ -62,7 +63,8 @@ export interface Draft {
  * weights in their place; null: the model as it is. `fed` weights of the model are inputs that share the buffers of
  * `ModelWeights`; `packed` ones belong to the session, which lays them out for the processor: a third faster when few
  * rows are multiplied, at the price of a copy. Accelerators decide for themselves: fed where one copy can be held for
- * all programs, else packed, so that weights are not sent in every run.
+ * all programs, else packed, so that weights are not sent in every run. Products with `quantised` weights are made in 8
+ * bits: they are fast, and have no gradient.
  */
 export function draft(
   { config, tensors }: ModelWeights,
@@ -70,6 +72,7 @@ export function draft(
   onProcessor: 'fed' | 'packed',
   options: ProgramOptions,
   train = false,
+  quantised: QuantisedWeights = new Map(),
 ): Draft {
   const { accelerator } = options;
   const onAccelerator = accelerator?.holds ? 'fed' : 'packed';
@@ -92,23 +95,37 @@ export function draft(
   };
   const lora = trainable === 'full' ? null : trainable;
   const { biases } = familyOf(config);
+  /** x Wᵀ, with a bias and an adapter when there are; null for a weight that is not quantised. */
+  const inEightBits = (name: string, x: Value, bias: Value | null, pair: LoraPair | null): Value | null => {
+    const rounded = quantised.get(name);
+    if (!rounded) return null;
+    const [outputs, inputs] = rounded.shape;
+    const codes = graph.weight(`${name}.codes`, [inputs, outputs], rounded.codes);
+    const steps = graph.weight(`${name}.steps`, [outputs], rounded.steps);
+    return quantisedLinear(x, { codes, steps }, bias, pair);
+  };
   const parameters: Parameters = {
     weight,
+    product: (name, x) => inEightBits(name, x, null, null) ?? linear(x, weight(name)),
     linears: (layer, targets, x) => {
-      const frozen = targets.map((target) => {
+      const parts = targets.map((target) => {
         const module = `model.layers.${layer}.${modules[target]}`;
-        const bias = biases.includes(target) ? weight(`${module}.bias`) : null;
-        return { weight: weight(`${module}.weight`), bias };
-      });
-      const adapted = targets.map((target, i): LoraLinear | null => {
         const [a, b] = [policy.get(loraName(layer, target, 'A')), policy.get(loraName(layer, target, 'B'))];
-        return lora && a && b ? { ...frozen[i]!, a, b, scale: lora.alpha / lora.rank } : null;
+        return {
+          name: `${module}.weight`,
+          bias: biases.includes(target) ? weight(`${module}.bias`) : null,
+          pair: lora && a && b ? { a, b, scale: lora.alpha / lora.rank } : null,
+        };
       });
-      const together = adapted.filter((each) => each !== null);
-      const outputs = together.length > 0 ? [...loraLinears(x, together)] : [];
-      return targets.map((_, i) =>
-        adapted[i] ? outputs.shift()! : linear(x, frozen[i]!.weight, frozen[i]!.bias),
+      const adapted = parts.flatMap(({ name, bias, pair }): LoraLinear[] =>
+        pair && !quantised.has(name) ? [{ weight: weight(name), bias, ...pair }] : [],
       );
+      const together = adapted.length > 0 ? [...loraLinears(x, adapted)] : [];
+      return parts.map(({ name, bias, pair }) => {
+        const rounded = inEightBits(name, x, bias, pair);
+        if (rounded) return rounded;
+        return pair ? together.shift()! : linear(x, weight(name), bias);
+      });
     },
   };
   return {

@@ -1,8 +1,9 @@
 import { gradients } from '../graph/autodiff.ts';
 import { product, sum, symbol, type Dim, type Shape } from '../graph/dims.ts';
 import type { Value } from '../graph/graph.ts';
-import { divide, gatherRows, linear, reshape, softmax, targetLogProb } from '../graph/ops/index.ts';
+import { divide, gatherRows, reshape, softmax, targetLogProb } from '../graph/ops/index.ts';
 import type { Program, ProgramOptions } from '../graph/program.ts';
+import type { Precision } from '../policy.ts';
 import type { LoraShape } from '../weights/adapter.ts';
 import type { Trainable } from '../weights/parameters.ts';
 import { cached, causal, pastInputs, ragged, sharedPrompt } from './attend.ts';
@@ -10,6 +11,7 @@ import type { Attend } from './decoder.ts';
 import { drawTokens } from './draw.ts';
 import { draft, type Draft, type ModelWeights } from './draft.ts';
 import { grpo } from './objective.ts';
+import { quantiseWeights } from './quantise.ts';
 
 export { arrangeWeights, type ModelWeights } from './draft.ts';
 
@@ -61,7 +63,8 @@ export function prefillProgram(
 }
 
 /**
- * One token for each of R rollouts, which stand in the slots n·G + g of N prompts with G each.
+ * One token for each of R rollouts, which stand in the slots n·G + g of N prompts with G each; with `precision`
+ * w8a8, from the distribution that the base model has when its products are made in 8 bits.
  * Symbols R, N, G, P (prompt cache length), L (generated cache length, ≥ 1: mask what is not filled yet).
  * Feeds: tokenIds, positions, temperature [R]; the placement `slots` [R], `rows`, `taken` [N*G]; promptMask [N, P];
  * generatedMask [N, G, L] (0 = filled, `maskedScore` = not); caches `promptKey.{l}`, `promptValue.{l}` [N, kv, P, D] and
@@ -71,13 +74,22 @@ export function prefillProgram(
  * floats; caches are inputs only, because outputs are copied); `tokens`, `probabilities` [R] as `drawTokens` gives
  * them, or `distribution` [R, vocab] = softmax(logits / temperature).
  */
-export function decodeProgram(
+export async function decodeProgram(
   weights: ModelWeights,
   lora: LoraShape | null,
   options: ProgramOptions,
   yields: Yield = 'tokens',
+  precision: Precision = 'float32',
 ): Promise<Program> {
-  const { graph, config, hiddenStates, head, compile } = draft(weights, lora, 'packed', options);
+  const quantised = precision === 'w8a8' ? await quantiseWeights(weights, options) : undefined;
+  const { graph, config, hiddenStates, head, compile } = draft(
+    weights,
+    lora,
+    'packed',
+    options,
+    false,
+    quantised,
+  );
   const { keyValueHeads: kv, headDim: d } = config;
   const slots = product(N, G);
   const masks = {
@@ -111,7 +123,7 @@ export function decodeProgram(
 /** The end of a sampling program: outputs what is asked of the next token, and returns its logits [rows, vocab]. */
 function next(head: Draft['head'], hidden: Value, rows: Dim, draws: Dim, yields: Yield): Value {
   const { graph } = hidden;
-  const logits = linear(tempered(head.norm(hidden), [rows, 1]), head.table);
+  const logits = head.logits(tempered(head.norm(hidden), [rows, 1]));
   const distribution = softmax(logits);
   if (yields === 'distribution') {
     graph.output('distribution', distribution);
@@ -142,7 +154,7 @@ function scoredLogProbs(
   const rows = gatherRows(hidden, graph.input('scoredRows', 'int64', [scored]));
   return targetLogProb(
     tempered(head.norm(rows), [1]),
-    head.table,
+    head.table(),
     graph.input('targets', 'int64', [scored]),
     B,
     K,

@@ -104,4 +104,14 @@ for (const name of ['qwen2-tied', 'qwen2-untied', 'llama3']) {
     assert.ok(largestDifference(await byReading(policy, groups), scored) <= 1e-4);
     assert.ok(largestDifference(trained['logProbs']!, scored) <= 1e-4);
   });
+
+  test(`${name}: decoding in 8 bits is near it, and not it`, async () => {
+    const expected = await golden<GoldenFamily>(`families/${name}.json`);
+    const policy = await policyOf(pathOf(name), expected);
+    const groups = groupsOf(expected.groups);
+    const scored = await byScoring(policy, groups);
+    const sampled = await bySampling({ ...policy, precision: 'w8a8' }, groups);
+    const mean = sampled.reduce((sum, logProb, i) => sum + Math.abs(logProb - scored[i]!), 0) / scored.length;
+    assert.ok(mean > 3e-3 && mean < 0.1, `mean |Δ log-prob| ${mean}`);
+  });
 }

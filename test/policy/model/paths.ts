@@ -14,6 +14,7 @@ import {
   trainingProgram,
   type ModelWeights,
 } from '../../../activities/policy/model/programs.ts';
+import type { Precision } from '../../../activities/policy/policy.ts';
 import { BatchCache, CacheRoom } from '../../../activities/policy/rollout/cache.ts';
 import type { Trainable } from '../../../activities/policy/weights/parameters.ts';
 
@@ -25,6 +26,8 @@ export interface Policy {
   threads: number;
   /** Default 1. */
   temperature?: number;
+  /** Of decoding; default float32. */
+  precision?: Precision;
 }
 
 /** Log-probs of all completion tokens, in order of group, completion, token. */
@@ -67,7 +70,9 @@ export async function bySampling(policy: Policy, groups: readonly Group[], prefi
   });
 
   const adapted = trainable === 'full' ? null : trainable;
-  const decode = (await decodeProgram(weights, adapted, { threads }, 'distribution')).bind(tensors);
+  const decode = (await decodeProgram(weights, adapted, { threads }, 'distribution', policy.precision)).bind(
+    tensors,
+  );
   const slots = Array.from({ length: N * G }, (_, slot) => slot);
   for (let t = 1; t < longest; t++) {
     const ids = groups.flatMap(({ completions }) =>

@@ -113,3 +113,14 @@ test('fields that contradict each other are found also beside an unknown key', (
       `${path} is not in ${problems.join('\n')}`,
     );
 });
+
+test('sampling in 8 bits needs importance weights and the device cpu', () => {
+  const config = aConfig();
+  const sampling = { ...config.sampling, precision: 'w8a8' };
+  assert.deepEqual(problemsOf({ ...config, sampling, device: 'webgpu' }), [
+    "training.importanceCap: sampling.precision 'w8a8' samples from a rounded policy and needs a number ≥ 1 here to make up for it",
+    "sampling.precision: 'w8a8' is for device 'cpu'; 'webgpu' samples in float32",
+  ]);
+  const training = { ...config.training, importanceCap: 2 };
+  assert.ok(parseRunConfig({ ...config, sampling, training }).ok);
+});

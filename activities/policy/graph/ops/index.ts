@@ -15,7 +15,8 @@ export {
 export { attention, type Segment } from './attention.ts';
 export { concat, expand, reshape, split, transpose } from './shape.ts';
 export { embed, gatherRows, packRows, spreadRows, type Placement } from './rows.ts';
-export { linear, loraLinears, type LoraLinear } from './linear.ts';
+export { linear, loraLinears, type LoraLinear, type LoraPair } from './linear.ts';
+export { quantisedLinear, quantiseWeight } from './quantisedLinear.ts';
 export { rmsNorm } from './norm.ts';
 export { rotary, type RotaryTables } from './rotary.ts';
 export { softmax, sum } from './reduce.ts';
