@@ -27,7 +27,10 @@ export async function decode(bench: Bench): Promise<Result[]> {
   const results: Result[] = [];
   for (const batch of [64, 8]) {
     const request = { promptIds, batch, newTokens };
-    const others = [...peers.map((peer) => asking(peer, request)), await decodeRoof(bench, batch)];
+    const others = [
+      ...peers.map((peer) => asking(peer, request)),
+      await decodeRoof(bench, { rows: batch, prompt: promptTokens, generated: newTokens / 2 }),
+    ];
     const { contender: ours } = sampling(bench, promptIds, batch, 'float32');
     results.push(await compare(`decode, B = ${batch}`, 'tok/s', ours, others, rounds, report));
   }

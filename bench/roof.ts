@@ -1,33 +1,53 @@
-import { Graph, type Value } from '../activities/policy/graph/graph.ts';
+import { emit, Graph, type Value } from '../activities/policy/graph/graph.ts';
 import { gemm } from '../activities/policy/graph/ops/linear.ts';
+import { reshape } from '../activities/policy/graph/ops/shape.ts';
 import { Program } from '../activities/policy/graph/program.ts';
 import { arrangeWeights, type ModelWeights } from '../activities/policy/model/programs.ts';
 import { adapterShapes, modules } from '../activities/policy/weights/adapter.ts';
 import { openCheckpoint } from '../activities/policy/weights/checkpoint.ts';
+import type { BatchShape } from './batch.ts';
 import { lora, seconds, type Bench } from './bench.ts';
 import type { Contender } from './compare.ts';
 
 /*
- * What the matrix products alone would take, with the same library, weights, shapes and threads, and nothing else: no
- * attention, no softmax, no sampling, no copies. Nobody can be faster without fewer or cheaper products.
+ * What the necessary matrix products alone would take, with the same library, weights, shapes and threads, and nothing
+ * else: no softmax, no elementwise work, no sampling, no copies. Of attention the products count whose results causality
+ * lets through. Nobody can be faster without fewer or cheaper products.
  */
 
-/** Tokens a second of decoding `rows` rollouts in step, with packed weights as decoding has them. */
-export async function decodeRoof(bench: Bench, rows: number): Promise<Contender> {
+/**
+ * Tokens a second of decoding `rows` rollouts of one prompt in step, each after so many tokens, with packed weights as
+ * decoding has them.
+ */
+export async function decodeRoof(
+  bench: Bench,
+  { rows, prompt, generated }: { rows: number; prompt: number; generated: number },
+): Promise<Contender> {
   const weights = await weightsOf(bench);
   const products = new Products(weights, 'packed');
   for (const name of linears(weights)) products.forward(name, rows);
   for (const [name, [out, width]] of adapterShapes(weights.config, lora))
     products.multiply(name, [rows, width], [out, width], { transposeB: true });
   products.forward('model.embed_tokens.weight', rows);
+  const { layers, heads, keyValueHeads: kv } = weights.config;
+  const repeats = heads / kv;
+  for (let layer = 0; layer < layers; layer++) {
+    products.attend(`prompt ${layer}`, kv, rows * repeats, prompt, 1);
+    products.attend(`generated ${layer}`, kv * rows, repeats, generated, 1);
+  }
   return contender(await products.compile(bench.threads), rows);
 }
 
 /**
- * Tokens a second of one forward and backward pass over `rows` tokens of which `scored` are predicted: each linear
- * forward and for the gradient of its input, six small products for each LoRA pair, and the head both ways.
+ * Tokens a second of one forward and backward pass over a group, whose completions are predicted: each linear forward
+ * and for the gradient of its input, six small products for each LoRA pair, the head both ways, and the six of attention.
  */
-export async function trainingRoof(bench: Bench, rows: number, scored: number): Promise<Contender> {
+export async function trainingRoof(
+  bench: Bench,
+  { prompt, completions, completion }: Omit<BatchShape, 'groups'>,
+): Promise<Contender> {
+  const scored = completions * completion;
+  const rows = prompt + scored;
   const weights = await weightsOf(bench);
   const products = new Products(weights, 'fed');
   for (const name of linears(weights)) {
@@ -41,12 +61,21 @@ export async function trainingRoof(bench: Bench, rows: number, scored: number): 
   }
   products.forward('model.embed_tokens.weight', scored);
   products.backward('model.embed_tokens.weight', scored);
+  const { layers, heads, keyValueHeads: kv } = weights.config;
+  const repeats = heads / kv;
+  // Causality hides half of a square.
+  const half = (size: number) => Math.ceil(size / 2);
+  for (let layer = 0; layer < layers; layer++) {
+    products.attend(`prompt ${layer}`, kv, repeats * prompt, half(prompt), 3);
+    products.attend(`shared ${layer}`, kv, repeats * scored, prompt, 3);
+    products.attend(`own ${layer}`, kv * completions, repeats * completion, half(completion), 3);
+  }
   return contender(await products.compile(bench.threads), rows);
 }
 
 function contender(program: Program, tokens: number): Contender {
   return {
-    name: 'roof: the matrix products alone',
+    name: 'roof: the necessary products alone',
     bound: true,
     measure: async () => tokens / (await seconds(() => program.run({}, {}))),
     close: () => program.release(),
@@ -101,6 +130,21 @@ class Products {
     this.#keep(name, gemm(this.#array(...a), this.#array(...b), { ...options, scale }));
   }
 
+  /** `times` pairs of products as attention has them: queries [batch, rows, D] with keys [batch, count, D], and back. */
+  attend(name: string, batch: number, rows: number, count: number, times: number): void {
+    const { headDim } = this.weights.config;
+    const queries = this.#batched(batch, rows, headDim);
+    const keys = this.#batched(batch, count, headDim);
+    const scores = this.#batched(batch, rows, count);
+    for (let time = 0; time < times; time++) {
+      const alpha = { float: 1 + ++this.#multiplied * 1e-6 };
+      const there = emit('FusedMatMul', [queries, keys], scores.shape, { transB: 1, alpha }, 'com.microsoft');
+      const back = emit('FusedMatMul', [scores, keys], queries.shape, { alpha }, 'com.microsoft');
+      this.#keep(`${name} there ${time}`, reshape(there, [batch * rows, count]));
+      this.#keep(`${name} back ${time}`, reshape(back, [batch * rows, headDim]));
+    }
+  }
+
   compile(threads: number): Promise<Program> {
     return Program.create(this.#graph, { threads }, this.#fed);
   }
@@ -117,6 +161,10 @@ class Products {
   #weight(name: string): Value {
     const { shape, data } = this.weights.tensors[name]!;
     return this.#held(name, shape, data, this.placement);
+  }
+
+  #batched(batch: number, rows: number, width: number): Value {
+    return reshape(this.#array(batch * rows, width), [batch, rows, width]);
   }
 
   #array(rows: number, width: number): Value {

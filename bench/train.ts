@@ -6,9 +6,9 @@ import { trainingRoof } from './roof.ts';
 
 /**
  * One update (forward, backward, AdamW on a LoRA of all linears): at equal tokens, one sequence of 512 and four of 256;
- * and of a GRPO batch, 4 groups of 8 completions × 50 after prompts of 200. PyTorch computes the batch as TRL does, in rows of prompt
- * and completion, so each prompt 8 times, and we once; of the batch the gradients are compared, too. Ours with the way to
- * the engine process and back, adapter and optimizer state included.
+ * and of a GRPO batch, 4 groups of 8 completions × 50 after prompts of 200. PyTorch computes the batch as TRL does, in
+ * rows of prompt and completion, so each prompt 8 times, and we once; of the batch the gradients are compared, too. Ours
+ * with the way to the engine process and back, adapter and optimizer state included.
  */
 export async function train(bench: Bench): Promise<Result[]> {
   const peers = await bench.peers(torchTrainers(bench));
@@ -52,7 +52,7 @@ async function measured(
     return { ...contender, measure: async () => inUnit(await contender.measure()) };
   });
   // Of one group, which is what a pass holds.
-  const roof = await trainingRoof(bench, prompt + scored, scored);
+  const roof = await trainingRoof(bench, shape);
   const bound: Contender = {
     ...roof,
     measure: async () => inUnit((count * (prompt + scored)) / (await roof.measure())),

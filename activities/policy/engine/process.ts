@@ -28,6 +28,11 @@ export interface EngineProcessOptions {
 /** Loading a model reads gigabytes and reports little: it may be silent for so many silence timeouts. */
 const loadingPatience = 5;
 const linesKept = 12;
+/**
+ * Asks glibc for huge pages: weights are read from end to end, and looking up 4 KiB pages costs time. Arrays below 32 MiB,
+ * which nearly all are, stand side by side in the heap, lest each waste a part of such a page.
+ */
+const hugePages = 'glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=33554432';
 const nativeFrame = /^\s*\d+: 0x[0-9a-f]+ /;
 
 /** The call the child is at work on. */
@@ -68,8 +73,7 @@ export class EngineProcess {
       fileURLToPath(new URL('./child.ts', import.meta.url)),
       [options.modelPath, options.device, String(options.threads), this.#folder],
       {
-        // glibc then asks for huge pages: weights are read from end to end, and looking up 4 KiB pages costs time.
-        env: { GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1', ...process.env },
+        env: { GLIBC_TUNABLES: hugePages, ...process.env },
         // Under taskset every thread starts pinned: the main one, which computes, too, and those of ONNX Runtime.
         ...(options.cpus === null
           ? { execArgv: node }

@@ -8,6 +8,8 @@ import type { ModelConfig } from '../weights/types.ts';
 /** How the model gets at its tensors in a graph: packed or fed weights, with or without an adapter. */
 export interface Parameters {
   weight(name: string): Value;
+  /** A weight of which only some rows are read. */
+  table(name: string): Value;
   /** x Wᵀ of x [T, in] and the frozen weight W [out, in] of this name. */
   product(name: string, x: Value): Value;
   /** Linears of a layer that all take x [T, in], their biases and adapters included. */
@@ -35,8 +37,8 @@ export function decoder(
   positions: Value,
   checkpointed: boolean,
 ): Value {
-  const { weight } = parameters;
-  const tables = { cosine: weight(rotaryNames.cosine), sine: weight(rotaryNames.sine) };
+  const { weight, table } = parameters;
+  const tables = { cosine: table(rotaryNames.cosine), sine: table(rotaryNames.sine) };
   const norm = (x: Value, name: string) => rmsNorm(x, weight(name), config.normEpsilon);
 
   const layerOf = (layer: number) => (x: Value) => {
@@ -53,7 +55,7 @@ export function decoder(
     return add(h, linear('down', swiglu(gate, up)));
   };
 
-  let x = embed(weight(tensorNames.embedding), tokenIds);
+  let x = embed(table(tensorNames.embedding), tokenIds);
   for (let layer = 0; layer < config.layers; layer++)
     x = checkpointed ? checkpoint(x, layerOf(layer)) : layerOf(layer)(x);
   return x;

@@ -93,6 +93,14 @@ export function draft(
     weights.set(name, value);
     return value;
   };
+  const shared: Record<string, Float32Array> = {};
+  /** A table of which only rows are read gains nothing by being packed, and would be held twice. */
+  const table = (name: string): Value => {
+    if (placement === 'fed' || accelerator) return weight(name);
+    const { shape, data } = tensors[name]!;
+    shared[`${name}:rows`] = data;
+    return graph.input(`${name}:rows`, 'float32', shape);
+  };
   const lora = trainable === 'full' ? null : trainable;
   const { biases } = familyOf(config);
   /** x Wᵀ, with a bias and an adapter when there are; null for a weight that is not quantised. */
@@ -106,6 +114,7 @@ export function draft(
   };
   const parameters: Parameters = {
     weight,
+    table,
     product: (name, x) => inEightBits(name, x, null, null) ?? linear(x, weight(name)),
     linears: (layer, targets, x) => {
       const parts = targets.map((target) => {
@@ -140,11 +149,8 @@ export function draft(
     head: decoderHead(config, parameters),
     compile: () => {
       const fed = placement === 'fed' ? [...weights.keys()] : [];
-      return Program.create(
-        graph,
-        options,
-        Object.fromEntries(fed.map((name) => [name, tensors[name]!.data])),
-      );
+      const bound = Object.fromEntries(fed.map((name) => [name, tensors[name]!.data]));
+      return Program.create(graph, options, { ...bound, ...shared });
     },
   };
 }
