@@ -79,6 +79,7 @@ export async function profile(bench: Bench): Promise<Profile[]> {
     importance: Float32Array.of(0),
     importanceCap: Float32Array.of(1),
     klCoefficient: Float32Array.of(0),
+    temperature: Float32Array.of(1),
     onPolicy: Float32Array.of(1),
   };
   const profiles: Profile[] = [];
