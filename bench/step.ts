@@ -1,5 +1,6 @@
 import { stream } from '../activities/random.ts';
-import { training, asking, keysOf, lora, seconds } from './bench.ts';
+import { update } from './batch.ts';
+import { asking, keysOf, lora, seconds } from './bench.ts';
 import type { Bench } from './bench.ts';
 import { compare } from './compare.ts';
 import type { Contender, Result } from './compare.ts';
@@ -46,15 +47,7 @@ export async function step(bench: Bench): Promise<Result[]> {
           };
         });
         if (groups.length === 0) return;
-        await device.update({
-          policy: adapter,
-          optimizer: null,
-          reference: null,
-          groups,
-          training,
-          temperature: 1,
-          maxNewTokens: newTokens,
-        });
+        await update(bench, groups);
       }),
   };
   const others = peers.map((peer) => asking(peer, {}));
