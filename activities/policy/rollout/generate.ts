@@ -2,7 +2,7 @@ import { TypedFailure } from '../../../workflows/contract/failures.ts';
 import type { BetweenSteps } from '../engine/protocol.ts';
 import type { Completion, SampleOptions, SamplePrompt, Tokenizer } from '../policy.ts';
 import type { ModelConfig } from '../weights/checkpoint.ts';
-import { playQueue, type Decoder, type Entry } from './batch.ts';
+import { playQueue, type Decoder } from './batch.ts';
 import { BatchCache, CacheRoom } from './cache.ts';
 import { Rollout, type Rules } from './rollout.ts';
 import { tokenSource } from './tokenSource.ts';
@@ -64,7 +64,8 @@ export async function generate(
       promptIds: prompts[index]!.tokenIds,
       rollouts: groups[index]!.slice(first, first + count),
     }));
-    const places = Math.min(Math.floor(slots / queue[0]!.count), placesFor(config, entries));
+    const longest = Math.max(...entries.map(({ promptIds }) => promptIds.length));
+    const places = Math.min(Math.floor(slots / queue[0]!.count), placesFor(config, longest));
     await playQueue(decoder, entries, { rows, places }, options.maxNewTokens, report);
   }
   return groups.map((group) =>
@@ -84,10 +85,9 @@ export function batchSize(config: ModelConfig, maxNewTokens: number): { rows: nu
   return { rows, slots: Math.min(slots, slotsPerRow * rows) };
 }
 
-/** Prompts that may be held: at least one, else no more than have `cacheBytes` of keys and values. */
-function placesFor(config: ModelConfig, entries: readonly Entry[]): number {
-  const longest = Math.max(...entries.map(({ promptIds }) => promptIds.length));
-  return Math.max(1, Math.floor(cacheBytes / (longest * bytesPerToken(config))));
+/** How many prompts of up to so many tokens may be held. */
+export function placesFor(config: ModelConfig, promptLength: number): number {
+  return Math.max(1, Math.floor(cacheBytes / (promptLength * bytesPerToken(config))));
 }
 
 /** Of keys and values. */

@@ -10,6 +10,7 @@ import {
 } from '../../../activities/policy/model/programs.ts';
 import { playQueue, type Decoder } from '../../../activities/policy/rollout/batch.ts';
 import { BatchCache, CacheRoom } from '../../../activities/policy/rollout/cache.ts';
+import { placesFor } from '../../../activities/policy/rollout/generate.ts';
 import { Rollout } from '../../../activities/policy/rollout/rollout.ts';
 import { tokenSource } from '../../../activities/policy/rollout/tokenSource.ts';
 import { stream } from '../../../activities/random.ts';
@@ -88,6 +89,14 @@ test('a beginning that several readings share is read once', async () => {
   const alone = await play(prompts.slice(0, 1), 32);
   const { passes } = await play(prompts, 32);
   assert.ok(passes <= alone.passes + 2 * 2, `${passes} passes, ${alone.passes} for one`);
+});
+
+test('of long prompts only a few are held at once, of short ones more than a batch needs', () => {
+  // SmolLM2-135M has 45 KiB of keys and values a token.
+  const config = { ...tinyConfig, layers: 30, keyValueHeads: 3, headDim: 64, contextLength: 8192 };
+  assert.equal(placesFor(config, 8000), 3);
+  assert.equal(placesFor({ ...config, layers: 3000 }, 8000), 1);
+  assert.ok(placesFor(config, 200) > 128);
 });
 
 test('log-probs of long texts, read in many passes, are those of one', async () => {
