@@ -59,6 +59,9 @@ for (const step of ['iterate-1', 'update'])
 
 test('an engine that runs out of memory in the middle of update: same manifest hashes', async (t) => {
   if (process.platform !== 'linux') return t.skip('only Linux limits the memory of a running process');
+  // A fresh engine, since one that has trained before has the memory for it already.
+  await end(worker, 'SIGTERM');
+  worker = await startWorkerProcess();
   const id = `engine-out-of-memory-${process.pid}`;
   const handle = await startRun(harness.client, id, config);
   await untilUnderWay(harness.client, `${id}/gen-0001`, 'g1-update');
