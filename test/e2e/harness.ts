@@ -105,26 +105,34 @@ export function startRun(client: Client, id: string, config: unknown) {
   });
 }
 
-/** Waits until an activity of a workflow has reported progress, so that a kill lands in its middle. */
+/**
+ * Waits until an activity of a workflow has run for a moment, so that a kill lands in its middle. Its first heartbeat
+ * with progress would be too late to wait for: the server hears one a second, and a fast machine is done by then.
+ */
 export async function untilUnderWay(client: Client, workflowId: string, activityId: string): Promise<void> {
-  await until(`${activityId} of ${workflowId} is under way`, async () => {
+  const runs = async () => {
     const described = await client.workflow
       .getHandle(workflowId)
       .describe()
       .catch(() => null);
     const pending = described?.raw.pendingActivities?.find((activity) => activity.activityId === activityId);
-    const payload = pending?.heartbeatDetails?.payloads?.[0]?.data;
-    if (!payload) return false;
-    const { done } = JSON.parse(Buffer.from(payload).toString()) as { done: number };
-    return done > 0;
-  });
+    return Boolean(pending?.lastStartedTime);
+  };
+  await until(`${activityId} of ${workflowId} is under way`, runs, { everyMs: 20 });
+  await sleep(200);
+  if (!(await runs()))
+    throw new Error(`${activityId} of ${workflowId} was over before anything could happen to it`);
 }
 
-export async function until(what: string, check: () => Promise<boolean>, timeoutMs = 120_000): Promise<void> {
+export async function until(
+  what: string,
+  check: () => Promise<boolean>,
+  { everyMs = 100, timeoutMs = 120_000 } = {},
+): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!(await check())) {
     if (Date.now() > deadline) throw new Error(`waited ${timeoutMs / 1000} s in vain until ${what}`);
-    await sleep(100);
+    await sleep(everyMs);
   }
 }
 

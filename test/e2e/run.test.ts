@@ -75,7 +75,9 @@ test('the Temporal CLI alone starts, pauses, lists, describes and resumes a run'
       '-o',
       'json',
     );
-  await until('the pause is listed', async () => (await list('paused')).stdout.includes(id), 30_000);
+  await until('the pause is listed', async () => (await list('paused')).stdout.includes(id), {
+    timeoutMs: 30_000,
+  });
   const described = await temporalCli(harness, 'workflow', 'describe', '--workflow-id', id);
   assert.match(described.stdout, /ReiterateStrategy/);
   const resumed = await temporalCli(
@@ -89,11 +91,9 @@ test('the Temporal CLI alone starts, pauses, lists, describes and resumes a run'
     id,
   );
   assert.equal(resumed.status, 0, resumed.stderr);
-  await until(
-    'the run is listed as running',
-    async () => (await list('running')).stdout.includes(id),
-    30_000,
-  );
+  await until('the run is listed as running', async () => (await list('running')).stdout.includes(id), {
+    timeoutMs: 30_000,
+  });
   outcome = await harness.client.workflow.getHandle(id).result();
   assert.equal(outcome.status, 'completed');
   assert.equal(outcome.rewards.length, smallConfig.generations);
