@@ -114,11 +114,11 @@ export class Engine {
         reference:
           training.klCoefficient > 0 ? await this.#reference(reference, policy.trainable, blob) : null,
       },
-      { adapter: parameters, optimizer: state, groups, training, temperature, maxNewTokens },
+      { parameters, optimizer: state, groups, training, temperature, maxNewTokens },
       betweenSteps,
     );
     const tensors = new Map(
-      [...policy.tensors].map(([name, { shape }]) => [name, { shape, data: result.adapter.get(name)! }]),
+      [...policy.tensors].map(([name, { shape }]) => [name, { shape, data: result.parameters.get(name)! }]),
     );
     const policyBytes = encodeParameters({ trainable: policy.trainable, tensors });
     const optimizerBytes = encodeOptimizer(result.optimizer, tensors);

@@ -16,14 +16,15 @@ import { tokenWeights } from './tokenWeights.ts';
 export interface Learning {
   /** Trains passes of these sizes. */
   training: (symbols: Symbols) => Promise<TrainingPass>;
-  /** Log-probs under an adapter of the same shape, for whom training needs more than its own; made when first asked for. */
+  /** Log-probs under a policy with the same tensors, for whom training needs more than its own; made when first asked for. */
   logProbs: () => Promise<Program>;
   /** The reference policy; null when β = 0. */
   reference: Arrays | null;
 }
 
 export interface UpdateInput {
-  adapter: Arrays;
+  /** The policy's own tensors: an adapter, or all weights. */
+  parameters: Arrays;
   optimizer: AdamWState;
   groups: readonly TrainGroup[];
   training: TrainingConfig;
@@ -32,7 +33,7 @@ export interface UpdateInput {
 }
 
 export interface UpdateOutput {
-  adapter: Map<string, Float32Array>;
+  parameters: Map<string, Float32Array>;
   optimizer: AdamWState;
   metrics: UpdateMetrics;
 }
@@ -55,7 +56,7 @@ interface Batch extends Prepared {
  */
 export async function update(
   { training: passOf, logProbs, reference }: Learning,
-  { adapter, optimizer, groups, training, temperature, maxNewTokens }: UpdateInput,
+  { parameters, optimizer, groups, training, temperature, maxNewTokens }: UpdateInput,
   betweenSteps: BetweenSteps,
 ): Promise<UpdateOutput> {
   const minibatches = dealMinibatches(groups, training.minibatches).map((dealt) => {
@@ -94,7 +95,7 @@ export async function update(
     await read('reference', minibatches.flat(), reference, (batch, logProbsR) => {
       batch.referenceLogProbsR = logProbsR;
     });
-  await read('old log-probs', minibatches.slice(1).flat(), adapter, (batch, logProbsR) => {
+  await read('old log-probs', minibatches.slice(1).flat(), parameters, (batch, logProbsR) => {
     batch.oldLogProbsR = logProbsR;
   });
 
@@ -109,9 +110,9 @@ export async function update(
   const sums = new Sums();
   const total = training.epochs * minibatches.flat().length;
   let done = 0;
-  const parameters = copyOf(adapter);
+  const trained = copyOf(parameters);
   const state = { step: optimizer.step, first: copyOf(optimizer.first), second: copyOf(optimizer.second) };
-  const adapterFeeds = Object.fromEntries(parameters);
+  const policyFeeds = Object.fromEntries(trained);
   for (let epoch = 0; epoch < training.epochs; epoch++)
     for (const batches of minibatches) {
       const gradients = new Map<string, Float32Array>();
@@ -121,7 +122,7 @@ export async function update(
         const { program, checkpointed } = await passOf(batch.symbols);
         const outputs = await program.run(batch.symbols, {
           ...batch.layout,
-          ...adapterFeeds,
+          ...policyFeeds,
           ...scalars,
           advantages: batch.advantagesR,
           tokenWeights: batch.tokenWeightsR,
@@ -132,7 +133,7 @@ export async function update(
           referenceLogProbs: batch.referenceLogProbsR,
         });
         if (!Number.isFinite(outputs['loss']![0])) throw notFinite('the loss', state.step + 1, index);
-        for (const name of parameters.keys()) accumulate(gradients, name, outputs[`gradient.${name}`]!);
+        for (const name of trained.keys()) accumulate(gradients, name, outputs[`gradient.${name}`]!);
         batch.oldLogProbsR ??= outputs['logProbs']!;
         sums.add(batch, outputs, batch.oldLogProbsR, epoch === 0);
         if (checkpointed) sums.checkpointedPasses++;
@@ -143,7 +144,7 @@ export async function update(
       if (!Number.isFinite(norm))
         throw notFinite(`the gradient of ${firstNotFinite(gradients)}`, state.step + 1);
       const { gradientClip, learningRate, adamBetas, adamEpsilon, weightDecay } = training;
-      adamWStep(parameters, gradients, norm > gradientClip ? gradientClip / norm : 1, state, {
+      adamWStep(trained, gradients, norm > gradientClip ? gradientClip / norm : 1, state, {
         learningRate,
         betas: adamBetas,
         epsilon: adamEpsilon,
@@ -153,7 +154,7 @@ export async function update(
     }
   await betweenSteps({ phase: 'update', done, total, tokens });
   return {
-    adapter: parameters,
+    parameters: trained,
     optimizer: state,
     metrics: sums.metrics(training.epochs * minibatches.length, reference !== null, tokens),
   };

@@ -38,7 +38,7 @@ for (const name of ['tiny.gguf', 'families/qwen2-tied'])
     });
     const learning = learningWithin(training.memoryBudgetMiB);
     const input = {
-      adapter: start,
+      parameters: start,
       optimizer: freshAdamW(start),
       groups: groups.map(({ promptIds, completions }) => ({
         promptIds,
@@ -68,7 +68,7 @@ for (const name of ['tiny.gguf', 'families/qwen2-tied'])
         const step = slope / (Math.abs(slope) + training.adamEpsilon);
         return weight * (1 - training.learningRate * training.weightDecay) - training.learningRate * step;
       });
-      const distance = largestDifference(moved.adapter.get(tensor)!, expected);
+      const distance = largestDifference(moved.parameters.get(tensor)!, expected);
       assert.ok(distance < 2e-3 * training.learningRate, `${tensor} is off by ${distance}`);
     }
     assert.deepEqual(await update(learning, input, quiet), moved, 'the same update gives the same bits');

@@ -97,7 +97,7 @@ export async function groupsOf(scoring: Program, sizes: number[]): Promise<Train
 /** A first update of the adapter, with some values of the configuration changed. */
 export function inputOf(groups: readonly TrainGroup[], changes: Partial<TrainingConfig> = {}): UpdateInput {
   return {
-    adapter,
+    parameters: adapter,
     optimizer: freshAdamW(adapter),
     groups,
     training: { ...training, ...changes },

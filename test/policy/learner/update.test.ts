@@ -41,9 +41,9 @@ test('updates raise the log-prob of rewarded completions and lower that of the o
   let parameters: ReadonlyMap<string, Float32Array> = adapter;
   let optimizer: AdamWState = freshAdamW(adapter);
   for (let i = 0; i < 5; i++)
-    ({ adapter: parameters, optimizer } = await update(
+    ({ parameters, optimizer } = await update(
       onPolicy,
-      input({ learningRate: 0.01 }, { adapter: parameters, optimizer }),
+      input({ learningRate: 0.01 }, { parameters, optimizer }),
       quiet,
     ));
   assert.equal(optimizer.step, 5);
@@ -91,7 +91,7 @@ test('passes that would keep more than the memory budget are checkpointed, which
   assert.equal(none.metrics.checkpointedPasses, 2 * bytes.length);
   for (const { metrics, ...result } of [tight, none]) {
     assert.deepEqual({ ...metrics, checkpointedPasses: 0 }, free.metrics);
-    assert.deepEqual(result, { adapter: free.adapter, optimizer: free.optimizer });
+    assert.deepEqual(result, { parameters: free.parameters, optimizer: free.optimizer });
   }
 });
 
@@ -180,7 +180,7 @@ test('a loss or gradient that is not finite is a typed failure that names the st
     [...adapter].map(([name, data]) => [name, data.map(() => (name.includes('lora_A') ? 1e36 : 0))]),
   );
   await assert.rejects(
-    update(onPolicy, input({}, { adapter: huge, groups: rewarded(1e9) }), quiet),
+    update(onPolicy, input({}, { parameters: huge, groups: rewarded(1e9) }), quiet),
     failsAt(/^the gradient of base_model\.model\.\S+lora_B\S+ is NaN or infinite at optimizer step 1/),
   );
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
-import { adamWStep, copyOf, globalNorm } from '../../../activities/policy/learner/adamw.ts';
+import { adamWStep, copyOf, globalNorm, type Arrays } from '../../../activities/policy/learner/adamw.ts';
 import { update, type Learning, type UpdateInput } from '../../../activities/policy/learner/update.ts';
 import { layoutGroups } from '../../../activities/policy/model/layout.ts';
 import type { TrainGroup } from '../../../activities/policy/policy.ts';
@@ -32,8 +32,8 @@ function shifted(): TrainGroup[] {
 
 /** One update, a pass a minibatch, its weights and importance made here; every completion is trained. */
 async function straightLine(
-  { adapter, optimizer, groups, training, ...input }: UpdateInput,
-  reference: typeof adapter,
+  { parameters: start, optimizer, groups, training, ...input }: UpdateInput,
+  reference: Arrays,
 ) {
   const { clipRatio, importanceCap, klCoefficient, gradientClip, learningRate } = training;
   const temperature = { temperature: Float32Array.of(input.temperature) };
@@ -50,11 +50,11 @@ async function straightLine(
         completions: completions.map(({ tokenIds }) => tokenIds),
       })),
     );
-    const under = async (policy: typeof adapter) => {
+    const under = async (policy: Arrays) => {
       const feeds = { ...layout.feeds, ...temperature, ...Object.fromEntries(policy) };
       return (await programs.logProbs.run(layout.symbols, feeds))['logProbs']!;
     };
-    const old = await under(adapter);
+    const old = await under(start);
     const sampled = completions.flatMap(({ logProbs }) => logProbs);
     const cap = importanceCap ?? 1;
     const weights = sampled.map((logProb, i) =>
@@ -62,7 +62,7 @@ async function straightLine(
     );
     batches.push({ layout, completions, sampled, weights, old, referenced: await under(reference) });
   }
-  const parameters = copyOf(adapter);
+  const parameters = copyOf(start);
   const state = { ...optimizer, first: copyOf(optimizer.first), second: copyOf(optimizer.second) };
   for (let epoch = 0; epoch < training.epochs; epoch++)
     for (const { layout, completions, weights, old, referenced } of batches) {
