@@ -29,11 +29,11 @@ export interface EngineProcessOptions {
 const loadingPatience = 5;
 const linesKept = 12;
 /**
- * Asks glibc for huge pages: weights are read from end to end, and looking up 4 KiB pages costs time. Arrays below 4 MiB,
- * which most are, stand side by side in the heap, lest each waste a part of such a page; larger ones are given back to
- * the system when they are freed, where holes in the heap would stay.
+ * Asks glibc for huge pages: weights are read from end to end, and looking up 4 KiB pages costs time. Arrays smaller than
+ * such a page stand side by side in the heap, lest each waste a part of one; larger ones are given back to the system
+ * when they are freed, where they would leave holes in the heap.
  */
-const hugePages = 'glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4194304';
+const hugePages = 'glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=2097152';
 const nativeFrame = /^\s*\d+: 0x[0-9a-f]+ /;
 
 /** The call the child is at work on. */
