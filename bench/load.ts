@@ -1,7 +1,7 @@
 import { openPrograms } from '../activities/policy/engine/programs.ts';
 import { playQueue, type Decoder, type Entry } from '../activities/policy/rollout/batch.ts';
 import { BatchCache, CacheRoom } from '../activities/policy/rollout/cache.ts';
-import { batchSize } from '../activities/policy/rollout/generate.ts';
+import { placesFor, rowsFor } from '../activities/policy/rollout/generate.ts';
 import { Rollout } from '../activities/policy/rollout/rollout.ts';
 import { tokenSource } from '../activities/policy/rollout/tokenSource.ts';
 import { openCheckpoint } from '../activities/policy/weights/checkpoint.ts';
@@ -65,8 +65,8 @@ async function openPlayer({ modelPath, threads, tokenizer, adapter }: Bench): Pr
     tokens: tokenSource(options, config.vocabulary),
     openCache: async (size) => new BatchCache(config, size, room),
   };
-  const { rows, slots } = batchSize(config, longest);
-  const limits = { rows, places: Math.floor(slots / rollouts) };
+  const rows = rowsFor(config, longest);
+  const limits = { rows, places: placesFor(config, promptTokens) };
   const text = textTokens(tokenizer, prompts * promptTokens);
   let call = 0;
   return {

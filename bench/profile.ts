@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Symbols } from '../activities/policy/graph/dims.ts';
 import type { Feeds, Program, ProgramOptions } from '../activities/policy/graph/program.ts';
-import { layoutGroups, layoutPrompts, placement } from '../activities/policy/model/layout.ts';
+import { layoutGroups, layoutPrompts } from '../activities/policy/model/layout.ts';
 import { Past } from '../activities/policy/model/past.ts';
 import {
   arrangeWeights,
@@ -39,7 +39,7 @@ export async function profile(bench: Bench): Promise<Profile[]> {
     const prefill = await prefillProgram(weights, lora, options);
     const layout = layoutPrompts([ids.slice(0, 64)]);
     const past = Past.none(weights.config);
-    const size = { places: 1, rollouts, promptLength: 64, maxNewTokens: 64 };
+    const size = { rows: rollouts, places: 1, promptLength: 64, maxNewTokens: 64 };
     const cache = new BatchCache(weights.config, size, new CacheRoom());
     const uniforms = new Float32Array(rollouts).fill(0.5);
     const read = await prefill.run(
@@ -47,18 +47,16 @@ export async function profile(bench: Bench): Promise<Profile[]> {
       { ...layout.feeds, ...past.feeds, ...adapter, temperature: Float32Array.of(1), uniforms },
     );
     await prefill.release();
-    cache.setPrompt(0, 0, layout, past, read);
-    const slots = Array.from({ length: rollouts }, (_, slot) => slot);
+    cache.admit(layout, past, read, rollouts);
     return [
-      { R: rollouts, N: 1, G: rollouts, P: 64, L: cache.length },
+      cache.symbols,
       {
         ...adapter,
         ...cache.feeds(),
-        ...placement(slots, rollouts),
         temperature: new Float32Array(rollouts).fill(1),
         uniforms,
         tokenIds: new BigInt64Array(rollouts).fill(BigInt(ids[64]!)),
-        positions: new BigInt64Array(rollouts).fill(64n),
+        positions: cache.positions,
       },
     ];
   };

@@ -5,7 +5,9 @@ import {
   attention,
   concat,
   expand,
+  gatherRows,
   packRows,
+  partialAttention,
   reshape,
   split,
   spreadRows,
@@ -28,8 +30,12 @@ function views({ heads, keyValueHeads: kv, headDim }: Heads, n: Dim, g: Dim, m: 
     each: (rows: Value) => transpose(reshape(rows, [n, g, m, kv, headDim]), [0, 3, 1, 2, 4]),
     /** [N, kv, M, D], for G = 1 */
     shared: (rows: Value) => transpose(reshape(rows, [n, m, kv, headDim]), [0, 2, 1, 3]),
+    /** Of [N, kv, G, rep, M, width]: [N·G·M, heads·width] */
     rows: (attended: Value) =>
-      reshape(transpose(attended, [0, 2, 4, 1, 3, 5]), [product(n, g, m), heads * headDim]),
+      reshape(transpose(attended, [0, 2, 4, 1, 3, 5]), [
+        product(n, g, m),
+        product(heads, attended.shape[5]!),
+      ]),
   };
 }
 
@@ -150,30 +156,44 @@ function joined(a: KeysValues, b: KeysValues): KeysValues {
 export interface Caches {
   /** [N, kv, P, D] */
   prompt: KeysValues;
-  /** [N, kv, G, L, D] */
+  /** [R, kv, L, D] */
   generated: KeysValues;
 }
 
-/** One new token for each of G rollouts of N prompts, which sees the prompt, what was generated, and itself. */
+/**
+ * One new token for each of R rollouts, which sees the prompt, what was generated, and itself. A prompt is read once
+ * for all its rollouts: in a grid of N prompts with G places each, rollout r stands in place `slots[r]`, and `rows` says
+ * who stands in a place (anyone, where it is free: nobody reads what comes of that). What was generated is each
+ * rollout's own. Where the graph runs nothing depends on which rollouts share a prompt.
+ */
 export function cached(
-  heads: Heads,
-  n: Dim,
-  g: Dim,
+  { heads, keyValueHeads: kv, headDim: d }: Heads,
+  { r, n, g }: { r: Dim; n: Dim; g: Dim },
+  grid: { slots: Value; rows: Value },
   masks: { prompt: Value; generated: Value },
   cachesOf: (layer: number) => Caches,
-  /** Is given the new keys and values [N, kv, G, 1, D] of each layer. */
-  keep: (layer: number, keys: Value, values: Value) => void,
+  /** Is given the new keys and values [R, kv, 1, D] of each layer. */
+  keep: (layer: number, own: KeysValues) => void,
 ): Attend {
-  const view = views(heads, n, g, 1);
+  const repeats = heads / kv;
+  const inGrid = views({ heads, keyValueHeads: kv, headDim: d }, n, g, 1);
+  const outOfGrid = (x: Value) =>
+    reshape(gatherRows(inGrid.rows(x), grid.slots), [r, kv, 1, repeats, 1, x.shape[5]!]);
   return (layer, q, k, v) => {
     const { prompt, generated } = cachesOf(layer);
-    const [keys, values] = [view.each(k), view.each(v)];
-    keep(layer, keys, values);
-    const segments = [
+    const own = { keys: reshape(k, [r, kv, 1, d]), values: reshape(v, [r, kv, 1, d]) };
+    keep(layer, own);
+    const ofPrompt = partialAttention(inGrid.queries(gatherRows(q, grid.rows)), [
       { ...prompt, mask: masks.prompt },
-      { ...generated, mask: masks.generated },
-      { keys, values, mask: null },
-    ];
-    return view.rows(attention(view.queries(q), segments));
+    ]);
+    const seen = attention(
+      reshape(q, [r, kv, 1, repeats, 1, d]),
+      [
+        { ...generated, mask: masks.generated },
+        { ...own, mask: null },
+      ],
+      { output: outOfGrid(ofPrompt.output), weight: outOfGrid(ofPrompt.weight) },
+    );
+    return reshape(seen, [r, heads * d]);
   };
 }

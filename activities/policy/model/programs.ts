@@ -63,14 +63,15 @@ export function prefillProgram(
 }
 
 /**
- * One token for each of R rollouts, which stand in the slots n·G + g of N prompts with G each; with `precision`
- * w8a8, from the distribution that the base model has when its products are made in 8 bits.
+ * One token for each of R rollouts of N prompts, of which none has more than G; with `precision` w8a8, from the
+ * distribution that the base model has when its products are made in 8 bits.
  * Symbols R, N, G, P (prompt cache length), L (generated cache length, ≥ 1: mask what is not filled yet).
- * Feeds: tokenIds, positions, temperature [R]; the placement `slots` [R], `rows`, `taken` [N*G]; promptMask [N, P];
- * generatedMask [N, G, L] (0 = filled, `maskedScore` = not); caches `promptKey.{l}`, `promptValue.{l}` [N, kv, P, D] and
- * `generatedKey.{l}`, `generatedValue.{l}` [N, kv, G, L, D]; the adapter; for tokens, uniforms [R].
+ * Feeds: tokenIds, positions, temperature [R]; `slots` [R], where n·G + g says that a rollout is one of prompt n, no two
+ * alike, and `rows` [N*G], the rollout in each slot (any, if none); promptMask [N, P], generatedMask [R, L]
+ * (0 = filled, `maskedScore` = not); caches `promptKey.{l}`, `promptValue.{l}` [N, kv, P, D] and
+ * `generatedKey.{l}`, `generatedValue.{l}` [R, kv, L, D]; the adapter; for tokens, uniforms [R].
  * A policy with weights of its own is given in `weights`, to be packed like a model's.
- * Outputs: `key.{l}`, `value.{l}` [N, kv, G, D], to be appended to the generated caches by the caller (rows of D
+ * Outputs: `key.{l}`, `value.{l}` [R, kv, D], to be appended to the generated caches by the caller (rows of D
  * floats; caches are inputs only, because outputs are copied); `tokens`, `probabilities` [R] as `drawTokens` gives
  * them, or `distribution` [R, vocab] = softmax(logits / temperature).
  */
@@ -91,32 +92,33 @@ export async function decodeProgram(
     quantised,
   );
   const { keyValueHeads: kv, headDim: d } = config;
-  const slots = product(N, G);
-  const masks = {
-    prompt: graph.input('promptMask', 'float32', [N, 1, 1, 1, 1, P]),
-    generated: graph.input('generatedMask', 'float32', [N, 1, G, 1, 1, L]),
-  };
   const attend = cached(
     config,
-    N,
-    G,
-    masks,
+    { r: R, n: N, g: G },
+    {
+      slots: graph.input('slots', 'int64', [R]),
+      rows: graph.input('rows', 'int64', [product(N, G)]),
+    },
+    {
+      prompt: graph.input('promptMask', 'float32', [N, 1, 1, 1, 1, P]),
+      generated: graph.input('generatedMask', 'float32', [R, 1, 1, 1, 1, L]),
+    },
     (layer) => ({
       prompt: {
         keys: graph.input(`promptKey.${layer}`, 'float32', [N, kv, P, d]),
         values: graph.input(`promptValue.${layer}`, 'float32', [N, kv, P, d]),
       },
       generated: {
-        keys: graph.input(`generatedKey.${layer}`, 'float32', [N, kv, G, L, d]),
-        values: graph.input(`generatedValue.${layer}`, 'float32', [N, kv, G, L, d]),
+        keys: graph.input(`generatedKey.${layer}`, 'float32', [R, kv, L, d]),
+        values: graph.input(`generatedValue.${layer}`, 'float32', [R, kv, L, d]),
       },
     }),
-    (layer, keys, values) => {
-      graph.output(`key.${layer}`, reshape(keys, [N, kv, G, d]), true);
-      graph.output(`value.${layer}`, reshape(values, [N, kv, G, d]), true);
+    (layer, own) => {
+      graph.output(`key.${layer}`, reshape(own.keys, [R, kv, d]), true);
+      graph.output(`value.${layer}`, reshape(own.values, [R, kv, d]), true);
     },
   );
-  next(head, hiddenStates(ragged(graph, R, slots, attend), R), R, 1, yields);
+  next(head, hiddenStates(attend, R), R, 1, yields);
   return compile();
 }
 

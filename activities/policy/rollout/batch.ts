@@ -1,8 +1,9 @@
 import type { Program } from '../graph/program.ts';
-import { layoutPrompts, placement, type PromptLayout } from '../model/layout.ts';
+import { layoutPrompts, type PromptLayout } from '../model/layout.ts';
 import { Past, passLimit } from '../model/past.ts';
 import type { ModelConfig } from '../weights/checkpoint.ts';
-import type { Cache, CacheSize, Kept } from './cache.ts';
+import type { Cache, CacheSize } from './cache.ts';
+import { closeGaps } from './closeGaps.ts';
 import { common, planReadings, prefixPasses } from './prefixes.ts';
 import type { Rollout } from './rollout.ts';
 import type { TokenSource } from './tokenSource.ts';
@@ -37,9 +38,8 @@ const refillShare = 1 / 8;
 
 /**
  * Samples all rollouts of a queue to their ends, by continuous batching: in each step one more token for every rollout
- * at work; when enough have finished, the next prompts of the queue are read into the places that are free. Which
- * prompts when depends on the queue and the tokens alone. `report` is called before each part of the work and at the
- * end.
+ * at work; when enough have finished, the next prompts of the queue are read, and their rollouts join. Which prompts
+ * when depends on the queue and the tokens alone. `report` is called before each part of the work and at the end.
  */
 export async function playQueue(
   decoder: Decoder,
@@ -51,61 +51,54 @@ export async function playQueue(
 ): Promise<void> {
   const rollouts = queue[0]!.rollouts.length;
   const cache = await decoder.openCache({
+    rows: Math.min(limits.rows, queue.length * rollouts),
     places: Math.min(limits.places, queue.length),
-    rollouts,
     promptLength: Math.max(...queue.map(({ promptIds }) => promptIds.length)),
     maxNewTokens,
   });
-  let batch: Entry[] = [];
+  /** How many of those waiting there is room for. */
+  const admissible = (rows: number): number => {
+    const free = limits.rows - rows;
+    if (free < refillShare * limits.rows) return 0;
+    return Math.min(Math.floor(free / rollouts), limits.places - cache.places);
+  };
+  /** Those at work, in the order of the cache's rows. */
+  let live: Rollout[] = [];
   let waiting = queue;
   for (;;) {
-    const freeRows = limits.rows - batch.reduce((sum, entry) => sum + liveOf(entry), 0);
-    if (freeRows >= refillShare * limits.rows) {
-      const places = freeIn(batch, limits.places).slice(0, Math.floor(freeRows / rollouts));
-      const admitted = waiting.slice(0, places.length);
-      waiting = waiting.slice(places.length);
-      admitted.forEach((entry, i) => (batch[places[i]!] = entry));
-      await readPrompts(decoder, admitted, places, cache, report, prefillTokens);
+    live = await withoutFinished(live, cache);
+    const admitted = waiting.slice(0, admissible(live.length));
+    if (admitted.length > 0) {
+      waiting = waiting.slice(admitted.length);
+      live.push(...(await readPrompts(decoder, admitted, cache, report, prefillTokens)));
+      continue; // First tokens may have finished some.
     }
     await report('sample');
-    if (waiting.length === 0) batch = await dropFinished(batch, cache);
-    if (batch.length === 0) return;
-    // First tokens may have finished all that was admitted.
-    if (batch.every((entry) => liveOf(entry) === 0)) continue;
-    await nextTokens(decoder, batch, cache);
+    if (live.length === 0) return;
+    await nextTokens(decoder, live, cache);
   }
 }
 
-const liveOf = ({ rollouts }: Entry): number => rollouts.filter(({ finishReason }) => !finishReason).length;
-
-/** Places whose rollouts have all finished, then those never used. */
-function freeIn(batch: readonly Entry[], limit: number): number[] {
-  return Array.from({ length: limit }, (_, place) => place).filter((place) => {
-    const entry = batch[place];
-    return !entry || liveOf(entry) === 0;
-  });
-}
-
 /**
- * Reads the prompts of `entries` into the given places, and draws the first tokens. What is too long for one pass is
- * read in several, each of which looks at what those before it have read; what the next prompts begin with, too, is
- * not read again.
+ * Reads the prompts of `entries` into the cache, draws the first tokens, and returns the rollouts in the order of
+ * their rows. What is too long for one pass is read in several, each of which looks at what those before it have read;
+ * what the next prompts begin with, too, is not read again.
  */
 async function readPrompts(
   { config, prefill, tokens }: Decoder,
   entries: readonly Entry[],
-  places: readonly number[],
   cache: Cache,
   report: (phase: string) => Promise<void>,
   prefillTokens: number,
-): Promise<void> {
+): Promise<Rollout[]> {
   const prompts = entries.map(({ promptIds }) => promptIds);
+  const G = entries[0]!.rollouts.length;
   const pass = async (layout: PromptLayout, past: Past, rollouts: readonly Rollout[]) => {
     await report('prefill');
-    const symbols = { ...layout.symbols, G: cache.rollouts };
     const feeds = { ...layout.feeds, ...past.feeds, ...tokens.feeds(layout.lengths.length, rollouts) };
-    return prefill.run(symbols, feeds);
+    return prefill.run({ ...layout.symbols, G }, feeds);
   };
+  const inRows: Rollout[] = [];
   let past = Past.none(config);
   for (const { prefix, rest, prompts: chosen } of planReadings(prompts, prefillTokens)) {
     const [first] = chosen.map((index) => entries[index]!);
@@ -121,50 +114,32 @@ async function readPrompts(
     const rollouts = chosen.flatMap((index) => entries[index]!.rollouts);
     const layout = layoutPrompts(read, prefix, past.length);
     const outputs = await pass(layout, past, rollouts);
-    const into = chosen.map((index) => places[index]!);
-    await cache.setPrompts(into, layout, past, outputs);
+    await cache.admit(layout, past, outputs, G);
     tokens.deal(chosen.length, rollouts, outputs);
+    inRows.push(...rollouts);
   }
+  return inRows;
 }
 
-/** Feeds every unfinished rollout its newest token and draws the next. */
-async function nextTokens({ decode, tokens }: Decoder, batch: readonly Entry[], cache: Cache): Promise<void> {
-  const inSlots = batch.flatMap(({ rollouts }) => rollouts);
-  const slots = [...inSlots.keys()].filter((slot) => !inSlots[slot]!.finishReason);
-  const rollouts = slots.map((slot) => inSlots[slot]!);
-  const { arrays, held } = await decode.runHolding(
-    { R: slots.length, N: cache.places, G: cache.rollouts, P: cache.promptLength, L: cache.length },
-    {
-      ...cache.feeds(),
-      ...placement(slots, inSlots.length),
-      ...tokens.feeds(slots.length, rollouts),
-      tokenIds: BigInt64Array.from(rollouts, ({ tokenIds }) => BigInt(tokenIds.at(-1)!)),
-      positions: BigInt64Array.from(slots, (slot) => BigInt(cache.nextPosition(slot))),
-    },
-  );
-  await cache.append(slots, arrays, held);
-  tokens.deal(slots.length, rollouts, arrays);
-}
-
-/**
- * Takes prompts whose rollouts are all finished out of the batch, and shrinks G to the most unfinished rollouts that
- * any prompt has; finished rollouts fill the slots of prompts that have fewer.
- */
-async function dropFinished(batch: Entry[], cache: Cache): Promise<Entry[]> {
-  const live = batch.map(liveOf);
-  const most = Math.max(...live);
-  if (most === 0) return [];
-  if (most === cache.rollouts && !live.includes(0)) return batch;
-  const kept: Kept = batch.flatMap(({ rollouts }, place) => {
-    if (live[place] === 0) return [];
-    const all = [...rollouts.keys()];
-    const going = all.filter((rollout) => !rollouts[rollout]!.finishReason);
-    const finished = all.filter((rollout) => rollouts[rollout]!.finishReason);
-    return [{ place, rollouts: [...going, ...finished].slice(0, most).sort((a, b) => a - b) }];
+/** Feeds every rollout its newest token and draws the next. */
+async function nextTokens(
+  { decode, tokens }: Decoder,
+  live: readonly Rollout[],
+  cache: Cache,
+): Promise<void> {
+  const { arrays, held } = await decode.runHolding(cache.symbols, {
+    ...cache.feeds(),
+    ...tokens.feeds(live.length, live),
+    tokenIds: BigInt64Array.from(live, ({ tokenIds }) => BigInt(tokenIds.at(-1)!)),
+    positions: cache.positions,
   });
-  await cache.keep(kept);
-  return kept.map(({ place, rollouts }) => ({
-    promptIds: batch[place]!.promptIds,
-    rollouts: rollouts.map((rollout) => batch[place]!.rollouts[rollout]!),
-  }));
+  await cache.append(arrays, held);
+  tokens.deal(live.length, live, arrays);
+}
+
+/** Takes finished rollouts out of the cache, and returns the others in the order they have there now. */
+async function withoutFinished(live: readonly Rollout[], cache: Cache): Promise<Rollout[]> {
+  const kept = closeGaps(live.length, (row) => !live[row]!.finishReason);
+  if (kept.length < live.length) await cache.keep(kept);
+  return kept.map((row) => live[row]!);
 }

@@ -1,42 +1,38 @@
-import type { HeldFeeds, Results } from '../graph/program.ts';
+import type { Symbols } from '../graph/dims.ts';
+import type { Feeds, HeldFeeds, Results } from '../graph/program.ts';
 import type { PromptLayout } from '../model/layout.ts';
 import { maskedScore } from '../model/layout.ts';
 import type { Past } from '../model/past.ts';
 import type { ModelConfig } from '../weights/checkpoint.ts';
-
-/** The rollouts a cache goes on with: for each prompt kept, its old place and which of its rollouts, ascending. */
-export type Kept = readonly { place: number; rollouts: readonly number[] }[];
+import { closeGaps } from './closeGaps.ts';
 
 /** Generated lengths are rounded up to this many tokens, so that shapes change seldom. */
 const growth = 16;
 
 /** How large a cache may become. */
 export interface CacheSize {
+  /** Rollouts at a time. */
+  rows: number;
+  /** Prompts at a time. */
   places: number;
-  rollouts: number;
   promptLength: number;
   maxNewTokens: number;
 }
 
 /** The keys and values of a batch, wherever they are; what its parts mean is said at `BatchCache`. */
 export interface Cache {
+  /** Prompts held. */
   readonly places: number;
-  readonly rollouts: number;
-  readonly promptLength: number;
-  readonly length: number;
-  /**
-   * Puts the prompts that `prefillProgram` read in a `layout`, after a past, at places, in order, with nothing generated
-   * yet.
-   */
-  setPrompts(
-    places: readonly number[],
-    layout: PromptLayout,
-    past: Past,
-    outputs: Results['arrays'],
-  ): void | Promise<void>;
-  nextPosition(slot: number): number;
-  append(slots: readonly number[], arrays: Results['arrays'], held: Results['held']): void | Promise<void>;
-  keep(kept: Kept): void | Promise<void>;
+  /** R, N, G, P and L of `decodeProgram`. */
+  readonly symbols: Symbols;
+  /** The position of each row's next token. */
+  readonly positions: BigInt64Array;
+  /** Takes in the prompts that `prefillProgram` read in a `layout`, after a past, with so many new rows for each. */
+  admit(layout: PromptLayout, past: Past, outputs: Results['arrays'], rollouts: number): void | Promise<void>;
+  /** Appends what `decodeProgram` gave of the newest token of every row. */
+  append(arrays: Results['arrays'], held: Results['held']): void | Promise<void>;
+  /** Goes on with some of the rows, in an order that `closeGaps` gave. */
+  keep(rows: readonly number[]): void | Promise<void>;
   feeds(): HeldFeeds;
 }
 
@@ -47,62 +43,79 @@ interface Port {
   generated: Float32Array;
 }
 
+/** A rollout at work. */
+interface Row {
+  place: number;
+  /** Generated tokens. */
+  filled: number;
+}
+
 /**
- * Keys and values as `decodeProgram` takes them: prompts [N, kv, P, D] at N places, generated tokens
- * [N, kv, G, L, D] in G slots a place, one array for each layer and half. Everything moves in place: the arrays are as
- * large as can ever be needed, and the front of each is what is fed.
+ * Keys and values as `decodeProgram` takes them: prompts [N, kv, P, D] at N places, and generated tokens [R, kv, L, D]
+ * in R rows, one for each rollout at work, one array for each layer and half. A place is given up with the last of its
+ * rows. Everything moves in place: the arrays are as large as can ever be needed, and the front of each is what is fed.
  */
 export class BatchCache implements Cache {
-  /** N: places 0 … N − 1 are in use. */
-  places = 0;
-  /** G */
-  rollouts: number;
   /** P */
-  readonly promptLength: number;
+  readonly #promptLength: number;
   /** L */
-  length = growth;
-
+  #length = growth;
   /** Prompt tokens at each place. */
-  readonly #promptLengths: number[] = [];
-  /** Generated tokens in each slot. */
-  #filled: number[] = [];
+  #promptLengths: number[] = [];
+  #rows: Row[] = [];
   readonly #kv: number;
   readonly #width: number;
   readonly #ports: Port[];
 
   constructor({ layers, keyValueHeads, headDim }: ModelConfig, size: CacheSize, room: CacheRoom) {
-    this.rollouts = size.rollouts;
-    this.promptLength = size.promptLength;
+    this.#promptLength = size.promptLength;
     this.#kv = keyValueHeads;
     this.#width = headDim;
-    const rows = size.places * keyValueHeads;
     const longest = Math.ceil(size.maxNewTokens / growth) * growth;
+    const rowOf = keyValueHeads * headDim;
     this.#ports = Array.from({ length: layers }, (_, layer) =>
       (['Key', 'Value'] as const).map((half) => ({
         half,
         layer,
-        prompt: room.array(`prompt${half}.${layer}`, rows * size.promptLength * headDim),
-        generated: room.array(`generated${half}.${layer}`, rows * size.rollouts * longest * headDim),
+        prompt: room.array(`prompt${half}.${layer}`, size.places * size.promptLength * rowOf),
+        generated: room.array(`generated${half}.${layer}`, size.rows * longest * rowOf),
       })),
     ).flat();
   }
 
-  setPrompts(
-    places: readonly number[],
-    layout: PromptLayout,
-    past: Past,
-    outputs: Record<string, Float32Array>,
-  ): void {
-    places.forEach((place, row) => this.setPrompt(place, row, layout, past, outputs));
+  get places(): number {
+    return this.#promptLengths.length;
   }
 
-  /**
-   * Puts the `row`-th prompt that `prefillProgram` read in a `layout`, after a past, at a place, with nothing generated
-   * yet.
-   */
-  setPrompt(
+  get symbols(): { R: number; N: number; G: number; P: number; L: number } {
+    const { places: N } = this;
+    const G = Math.max(0, ...this.#ranks().map((rank) => rank + 1));
+    return { R: this.#rows.length, N, G, P: this.#promptLength, L: this.#length };
+  }
+
+  get positions(): BigInt64Array {
+    return BigInt64Array.from(this.#rows, ({ place, filled }) =>
+      BigInt(this.#promptLengths[place]! + filled),
+    );
+  }
+
+  /** The rollouts at work. */
+  get rows(): readonly Readonly<Row>[] {
+    return this.#rows;
+  }
+
+  admit(layout: PromptLayout, past: Past, outputs: Record<string, Float32Array>, rollouts: number): void {
+    layout.lengths.forEach((length, read) => {
+      const place = this.places;
+      this.#putPrompt(place, read, layout, past, outputs);
+      this.#promptLengths.push(length);
+      for (let rollout = 0; rollout < rollouts; rollout++) this.#rows.push({ place, filled: 0 });
+    });
+  }
+
+  #putPrompt(
     place: number,
-    row: number,
+    read: number,
     layout: PromptLayout,
     past: Past,
     outputs: Record<string, Float32Array>,
@@ -110,117 +123,117 @@ export class BatchCache implements Cache {
     const { F, C } = layout.symbols as { F: number; C: number };
     const { prefix } = layout;
     const shared = prefix - past.length;
-    const length = layout.lengths[row]!;
+    const length = layout.lengths[read]!;
     const width = this.#width;
     const readRows = layout.lengths.length;
     for (const { half, layer, prompt } of this.#ports) {
       const common = outputs[`prefix${half}.${layer}`]!;
       const own = outputs[`suffix${half}.${layer}`]!;
       for (let head = 0; head < this.#kv; head++) {
-        const to = (place * this.#kv + head) * this.promptLength * width;
+        const to = (place * this.#kv + head) * this.#promptLength * width;
         prompt.set(past.rows(`${half}.${layer}`, head), to);
         const from = head * F * width;
         prompt.set(common.subarray(from, from + shared * width), to + past.length * width);
-        const ownFrom = (head * readRows + row) * C * width;
+        const ownFrom = (head * readRows + read) * C * width;
         prompt.set(own.subarray(ownFrom, ownFrom + (length - prefix) * width), to + prefix * width);
       }
     }
-    this.places = Math.max(this.places, place + 1);
-    this.#promptLengths[place] = length;
-    this.#filled.fill(0, place * this.rollouts, (place + 1) * this.rollouts);
-    while (this.#filled.length < this.places * this.rollouts) this.#filled.push(0);
   }
 
-  /** Generated tokens in a slot. */
-  filled(slot: number): number {
-    return this.#filled[slot]!;
-  }
-
-  /** The position of the next token in a slot. */
-  nextPosition(slot: number): number {
-    return this.#promptLengths[Math.floor(slot / this.rollouts)]! + this.#filled[slot]!;
-  }
-
-  /** Appends the newest token's key and value, outputs `key.{l}`, `value.{l}` [N, kv, G, D], in the given slots. */
-  append(slots: readonly number[], outputs: Record<string, Float32Array>): void {
-    if (slots.some((slot) => this.#filled[slot]! === this.length)) this.#grow();
+  /** Outputs: `key.{l}`, `value.{l}` [R, kv, D]. */
+  append(outputs: Record<string, Float32Array>): void {
+    if (this.#rows.some(({ filled }) => filled === this.#length)) this.#resize(this.#length + growth);
     const width = this.#width;
     for (const { half, layer, generated } of this.#ports) {
       const source = outputs[`${half.toLowerCase()}.${layer}`]!;
-      // Heads outside: rows then come in the order of memory, which takes half the time.
-      for (let head = 0; head < this.#kv; head++)
-        for (const slot of slots) {
-          const row = this.#row(slot, head);
-          const from = row * width;
-          const to = (row * this.length + this.#filled[slot]!) * width;
-          for (let i = 0; i < width; i++) generated[to + i] = source[from + i]!;
+      let from = 0;
+      this.#rows.forEach(({ filled }, row) => {
+        for (let head = 0; head < this.#kv; head++) {
+          const to = ((row * this.#kv + head) * this.#length + filled) * width;
+          for (let i = 0; i < width; i++) generated[to + i] = source[from++]!;
         }
-    }
-    for (const slot of slots) this.#filled[slot]!++;
-  }
-
-  /** Goes on with some of the prompts, and as many rollouts of each as `kept` names (the same number for all). */
-  keep(kept: Kept): void {
-    const rollouts = kept[0]?.rollouts.length ?? 0;
-    const promptRow = this.#kv * this.promptLength * this.#width;
-    const slotRow = this.length * this.#width;
-    for (const { prompt, generated } of this.#ports) {
-      // Rows only ever move towards the front, in order, so nothing is overwritten before it has moved.
-      let to = 0;
-      kept.forEach(({ place: from, rollouts: chosen }, place) => {
-        if (from !== place) prompt.copyWithin(place * promptRow, from * promptRow, (from + 1) * promptRow);
-        for (let head = 0; head < this.#kv; head++)
-          for (const rollout of chosen) {
-            const slot = from * this.rollouts + rollout;
-            const at = this.#row(slot, head) * slotRow;
-            if (at !== to) generated.copyWithin(to, at, at + this.#filled[slot]! * this.#width);
-            to += slotRow;
-          }
       });
     }
-    this.#filled = kept.flatMap(({ place, rollouts: chosen }) =>
-      chosen.map((rollout) => this.#filled[place * this.rollouts + rollout]!),
-    );
-    kept.forEach(({ place }, to) => (this.#promptLengths[to] = this.#promptLengths[place]!));
-    this.places = kept.length;
-    this.rollouts = rollouts;
+    this.#rows = this.#rows.map(({ place, filled }) => ({ place, filled: filled + 1 }));
   }
 
-  /** The caches, and masks that hide what is not filled. */
-  feeds(): Record<string, Float32Array> {
-    const { places, rollouts, promptLength, length } = this;
-    const promptMask = new Float32Array(places * promptLength);
-    for (let place = 0; place < places; place++) {
-      const start = place * promptLength;
-      promptMask.fill(maskedScore, start + this.#promptLengths[place]!, start + promptLength);
-    }
-    const generatedMask = new Float32Array(places * rollouts * length);
-    this.#filled.forEach((filled, slot) =>
-      generatedMask.fill(maskedScore, slot * length + filled, (slot + 1) * length),
+  keep(rows: readonly number[]): void {
+    const headSize = this.#length * this.#width;
+    for (const { generated } of this.#ports)
+      rows.forEach((from, to) => {
+        if (from === to) return;
+        const size = this.#rows[from]!.filled * this.#width;
+        for (let head = 0; head < this.#kv; head++) {
+          const start = (from * this.#kv + head) * headSize;
+          generated.copyWithin((to * this.#kv + head) * headSize, start, start + size);
+        }
+      });
+    this.#rows = rows.map((from) => this.#rows[from]!);
+    const needed = Math.max(growth, ...this.#rows.map(({ filled }) => Math.ceil(filled / growth) * growth));
+    // Only what is worth moving everything.
+    if (needed <= this.#length / 2) this.#resize(needed);
+    this.#giveUpPlaces();
+  }
+
+  #giveUpPlaces(): void {
+    const used = new Set(this.#rows.map(({ place }) => place));
+    const kept = closeGaps(this.#promptLengths.length, (place) => used.has(place));
+    const size = this.#kv * this.#promptLength * this.#width;
+    for (const { prompt } of this.#ports)
+      kept.forEach((from, to) => {
+        if (from !== to) prompt.copyWithin(to * size, from * size, (from + 1) * size);
+      });
+    this.#promptLengths = kept.map((from) => this.#promptLengths[from]!);
+    const now = new Map(kept.map((from, to) => [from, to]));
+    this.#rows = this.#rows.map(({ place, filled }) => ({ place: now.get(place)!, filled }));
+  }
+
+  /** The caches, masks that hide what is not filled, and where the rows stand in the grid of prompts. */
+  feeds(): Feeds {
+    const { R, N, G, P, L } = this.symbols;
+    const promptMask = new Float32Array(N * P);
+    this.#promptLengths.forEach((length, place) =>
+      promptMask.fill(maskedScore, place * P + length, (place + 1) * P),
     );
-    const promptSize = places * this.#kv * promptLength * this.#width;
-    const generatedSize = places * this.#kv * rollouts * length * this.#width;
-    const feeds: Record<string, Float32Array> = { promptMask, generatedMask };
+    const generatedMask = new Float32Array(R * L);
+    this.#rows.forEach(({ filled }, row) => generatedMask.fill(maskedScore, row * L + filled, (row + 1) * L));
+    const slots = new BigInt64Array(R);
+    const rows = new BigInt64Array(N * G);
+    this.#ranks().forEach((rank, row) => {
+      const slot = this.#rows[row]!.place * G + rank;
+      slots[row] = BigInt(slot);
+      rows[slot] = BigInt(row);
+    });
+    const feeds: Feeds = { slots, rows, promptMask, generatedMask };
+    const rowOf = this.#kv * this.#width;
     for (const { half, layer, prompt, generated } of this.#ports) {
-      feeds[`prompt${half}.${layer}`] = prompt.subarray(0, promptSize);
-      feeds[`generated${half}.${layer}`] = generated.subarray(0, generatedSize);
+      feeds[`prompt${half}.${layer}`] = prompt.subarray(0, N * P * rowOf);
+      feeds[`generated${half}.${layer}`] = generated.subarray(0, R * L * rowOf);
     }
     return feeds;
   }
 
-  /** Where a slot's tokens of one head are in [N, kv, G]. */
-  #row(slot: number, head: number): number {
-    const place = Math.floor(slot / this.rollouts);
-    return (place * this.#kv + head) * this.rollouts + (slot % this.rollouts);
+  /** Which row of its place each row is. */
+  #ranks(): number[] {
+    const taken = new Map<number, number>();
+    return this.#rows.map(({ place }) => {
+      const rank = taken.get(place) ?? 0;
+      taken.set(place, rank + 1);
+      return rank;
+    });
   }
 
-  #grow(): void {
-    const from = this.length * this.#width;
-    this.length += growth;
-    const to = this.length * this.#width;
-    const rows = this.places * this.#kv * this.rollouts;
+  #resize(length: number): void {
+    const [from, to] = [this.#length * this.#width, length * this.#width];
+    const heads = this.#rows.length * this.#kv;
+    const size = Math.min(from, to);
     for (const { generated } of this.#ports)
-      for (let row = rows - 1; row > 0; row--) generated.copyWithin(row * to, row * from, (row + 1) * from);
+      for (let i = 1; i < heads; i++) {
+        // Backwards when rows get longer, so that nothing is overwritten before it has moved.
+        const head = to > from ? heads - i : i;
+        generated.copyWithin(head * to, head * from, head * from + size);
+      }
+    this.#length = length;
   }
 }
 

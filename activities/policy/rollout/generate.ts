@@ -18,9 +18,7 @@ export interface Sampling extends Omit<Decoder, 'tokens' | 'openCache'> {
 
 /** Most rollouts decoded together … */
 const rowLimit = 128;
-/** … slots for each of them, since a finished rollout's slot is free only when all of its prompt's are … */
-const slotsPerRow = 2;
-/** … and most bytes that the generated keys and values in all slots may come to, and those of all prompts held. */
+/** … and most bytes that their generated keys and values may come to, and those of all prompts held. */
 const cacheBytes = 1.25 * 2 ** 30;
 
 /**
@@ -58,15 +56,15 @@ export async function generate(
       tokens: all.reduce((sum, { tokenIds }) => sum + tokenIds.length, 0),
     });
 
-  const { rows, slots } = batchSize(config, options.maxNewTokens);
+  const rows = rowsFor(config, options.maxNewTokens);
   for (const queue of planQueues(prompts, rows)) {
     const entries = queue.map(({ index, first, count }) => ({
       promptIds: prompts[index]!.tokenIds,
       rollouts: groups[index]!.slice(first, first + count),
     }));
     const longest = Math.max(...entries.map(({ promptIds }) => promptIds.length));
-    const places = Math.min(Math.floor(slots / queue[0]!.count), placesFor(config, longest));
-    await playQueue(decoder, entries, { rows, places }, options.maxNewTokens, report);
+    const limits = { rows, places: placesFor(config, longest) };
+    await playQueue(decoder, entries, limits, options.maxNewTokens, report);
   }
   return groups.map((group) =>
     group.map(({ tokenIds, logProbs, policyLogProbs, finishReason }) => ({
@@ -78,11 +76,10 @@ export async function generate(
   );
 }
 
-/** Rollouts that are decoded together, and slots that hold them, when each may get `maxNewTokens` tokens. */
-export function batchSize(config: ModelConfig, maxNewTokens: number): { rows: number; slots: number } {
-  const slots = Math.max(1, Math.floor(cacheBytes / (maxNewTokens * bytesPerToken(config))));
-  const rows = Math.min(rowLimit, slots);
-  return { rows, slots: Math.min(slots, slotsPerRow * rows) };
+/** Rollouts that are decoded together, when each may get `maxNewTokens` tokens. */
+export function rowsFor(config: ModelConfig, maxNewTokens: number): number {
+  const room = Math.floor(cacheBytes / (maxNewTokens * bytesPerToken(config)));
+  return Math.min(rowLimit, Math.max(1, room));
 }
 
 /** How many prompts of up to so many tokens may be held. */

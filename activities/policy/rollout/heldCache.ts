@@ -1,15 +1,16 @@
 import type { Held } from '../graph/accelerator.ts';
+import type { Symbols } from '../graph/dims.ts';
 import type { HeldFeeds, Results } from '../graph/program.ts';
 import type { PromptLayout } from '../model/layout.ts';
 import type { Past } from '../model/past.ts';
 import type { ModelConfig } from '../weights/checkpoint.ts';
-import { BatchCache, CacheRoom, type Cache, type CacheSize, type Kept } from './cache.ts';
+import { BatchCache, CacheRoom, type Cache, type CacheSize } from './cache.ts';
 import type { RowMover } from './rowMover.ts';
 
 /**
  * The same keys and values as in `BatchCache`, in an accelerator's memory, where prompts are sent once and which what is
- * generated never leaves: every change makes new arrays there out of rows of the old ones and of what a program has left. Rows that hold nothing yet are
- * copies of others, hidden by the masks.
+ * generated never leaves: every change makes new arrays there out of rows of the old ones and of what a program has
+ * left. Rows that hold nothing yet are copies of others, hidden by the masks.
  */
 export class HeldCache implements Cache {
   /** Knows what stands where, and holds nothing itself. */
@@ -21,7 +22,7 @@ export class HeldCache implements Cache {
   readonly #nothing: Held;
   /** An array of [N·kv·P, D] for each port … */
   #prompts: Held[];
-  /** … and one of [N·kv·G·L, D]. */
+  /** … and one of [R·kv·L, D]. */
   #generated: Held[];
 
   private constructor(config: ModelConfig, size: CacheSize, mover: RowMover, nothing: Held) {
@@ -42,39 +43,26 @@ export class HeldCache implements Cache {
     return this.#plan.places;
   }
 
-  get rollouts(): number {
-    return this.#plan.rollouts;
+  get symbols(): Symbols {
+    return this.#plan.symbols;
   }
 
-  get promptLength(): number {
-    return this.#plan.promptLength;
+  get positions(): BigInt64Array {
+    return this.#plan.positions;
   }
 
-  get length(): number {
-    return this.#plan.length;
-  }
-
-  nextPosition(slot: number): number {
-    return this.#plan.nextPosition(slot);
-  }
-
-  async setPrompts(
-    places: readonly number[],
-    layout: PromptLayout,
-    past: Past,
-    outputs: Results['arrays'],
-  ): Promise<void> {
+  async admit(layout: PromptLayout, past: Past, outputs: Results['arrays'], rollouts: number): Promise<void> {
     const { F, C } = layout.symbols as { F: number; C: number };
-    const before = this.places;
-    this.#plan.setPrompts(places, layout, past, {});
-    const [kv, P] = [this.#kv, this.promptLength];
+    const [places, rows] = [this.places, this.#plan.rows.length];
+    this.#plan.admit(layout, past, {}, rollouts);
+    const kv = this.#kv;
+    const { N, R, P, L } = this.#plan.symbols;
     const pastRows = Math.max(1, past.length);
     const first = this.#rows(this.#prompts);
     const [common, own] = [first + kv * pastRows, first + kv * (pastRows + F)];
-    const readAt = new Map(places.map((place, read) => [place, read]));
-    const index = rowIndex([this.places, kv, P], ([place, head, t], row) => {
-      const read = readAt.get(place);
-      if (read === undefined) return place < before ? row : 0;
+    const prompts = rowIndex([N, kv, P], ([place, head, t], row) => {
+      if (place < places) return row;
+      const read = place - places;
       if (t < past.length) return first + head * pastRows + t;
       if (t < layout.prefix) return common + head * F + t - past.length;
       if (t >= layout.lengths[read]!) return 0;
@@ -86,44 +74,38 @@ export class HeldCache implements Cache {
       await this.#send((port) => outputs[`prefix${port}`]!),
       await this.#send((port) => outputs[`suffix${port}`]!),
     ];
-    this.#prompts = await this.#replace([this.#prompts, ...sent], index);
-    if (this.places === before) return;
-    const filled = before * kv * this.rollouts * this.length;
-    const slots = rowIndex([this.places, kv, this.rollouts, this.length], (_, row) =>
-      row < filled ? row : 0,
-    );
-    this.#generated = await this.#replace([this.#generated], slots);
+    this.#prompts = await this.#replace([this.#prompts, ...sent], prompts);
+    const generated = rowIndex([R, kv, L], ([rollout], row) => (rollout < rows ? row : 0));
+    this.#generated = await this.#replace([this.#generated], generated);
   }
 
-  async append(slots: readonly number[], _: Results['arrays'], held: Results['held']): Promise<void> {
-    const before = this.length;
-    const fresh = new Map(slots.map((slot) => [slot, this.#plan.filled(slot)]));
-    this.#plan.append(slots, {});
+  async append(_: Results['arrays'], held: Results['held']): Promise<void> {
+    const before = this.#plan.symbols.L;
+    const filled = this.#plan.rows.map((row) => row.filled);
+    this.#plan.append({});
     const own = this.#rows(this.#generated);
-    const [kv, G, L] = [this.#kv, this.rollouts, this.length];
-    const index = rowIndex([this.places, kv, G, L], ([place, head, g, l]) => {
-      const row = (place * kv + head) * G + g;
-      if (fresh.get(place * G + g) === l) return own + row;
+    const { R, L } = this.#plan.symbols;
+    const index = rowIndex([R, this.#kv, L], ([rollout, head, l]) => {
+      const row = rollout * this.#kv + head;
+      if (l === filled[rollout]) return own + row;
       return l < before ? row * before + l : 0;
     });
     const newest = this.#ports.map(({ half, layer }) => held[`${half.toLowerCase()}.${layer}`]!);
     this.#generated = await this.#replace([this.#generated, newest], index);
   }
 
-  async keep(kept: Kept): Promise<void> {
-    const before = this.rollouts;
-    this.#plan.keep(kept);
-    const [kv, P, L] = [this.#kv, this.promptLength, this.length];
-    const prompts = rowIndex(
-      [kept.length, kv, P],
-      ([place, head, t]) => (kept[place]!.place * kv + head) * P + t,
-    );
-    const slots = rowIndex([kept.length, kv, this.rollouts, L], ([place, head, g, l]) => {
-      const from = kept[place]!;
-      return ((from.place * kv + head) * before + from.rollouts[g]!) * L + l;
-    });
+  async keep(rows: readonly number[]): Promise<void> {
+    const before = this.#plan.symbols.L;
+    const placesBefore = rows.map((row) => this.#plan.rows[row]!.place);
+    this.#plan.keep(rows);
+    if (rows.length === 0) return this.#empty();
+    const kv = this.#kv;
+    const { N, R, P, L } = this.#plan.symbols;
+    const from = new Map(this.#plan.rows.map(({ place }, row) => [place, placesBefore[row]!]));
+    const prompts = rowIndex([N, kv, P], ([place, head, t]) => (from.get(place)! * kv + head) * P + t);
+    const generated = rowIndex([R, kv, L], ([row, head, l]) => (rows[row]! * kv + head) * before + l);
     this.#prompts = await this.#replace([this.#prompts], prompts);
-    this.#generated = await this.#replace([this.#generated], slots);
+    this.#generated = await this.#replace([this.#generated], generated);
   }
 
   feeds(): HeldFeeds {
@@ -148,8 +130,18 @@ export class HeldCache implements Cache {
   /** Rows of the sources, which are given back. */
   async #replace(sources: readonly (readonly Held[])[], index: BigInt64Array): Promise<Held[]> {
     const moved = await this.#mover.move(sources, index);
-    for (const array of sources.flat()) if (array !== this.#nothing) array.release();
+    for (const source of sources) this.#release(source);
     return moved;
+  }
+
+  #empty(): void {
+    this.#release(this.#prompts);
+    this.#release(this.#generated);
+    this.#prompts = this.#generated = this.#ports.map(() => this.#nothing);
+  }
+
+  #release(arrays: readonly Held[]): void {
+    for (const array of arrays) if (array !== this.#nothing) array.release();
   }
 }
 

@@ -201,6 +201,30 @@ const cases: Record<string, GradientCase> = {
         { keys: keys!, values: values!, mask: null },
       ]),
   },
+  'attention over an own segment and one seen before': {
+    symbols: { N: 2, M: 2, S: 3 },
+    tracked: {
+      q: [N, 1, 3, 2, M, 4],
+      sharedKeys: [N, 1, S, 4],
+      sharedValues: [N, 1, S, 4],
+      keys: [N, 1, 3, M, 4],
+      values: [N, 1, 3, M, 4],
+    },
+    fixed: { mask: [N, 1, 1, 1, 1, S] },
+    apply: ({ q, sharedKeys, sharedValues, keys, values, mask }) =>
+      ops.attention(
+        q!,
+        [{ keys: keys!, values: values!, mask: null }],
+        ops.partialAttention(q!, [{ keys: sharedKeys!, values: sharedValues!, mask: mask! }]),
+      ),
+  },
+  'attention, the weight of a part alone': {
+    symbols: { N: 2, M: 3 },
+    tracked: { q: [N, 2, 1, 2, M, 4], keys: [N, 2, M, 4] },
+    fixed: { mask: [M, M], values: [N, 2, M, 4] },
+    apply: ({ q, keys, values, mask }) =>
+      ops.partialAttention(q!, [{ keys: keys!, values: values!, mask: mask! }]).weight,
+  },
 };
 
 for (const [name, check] of Object.entries(cases))

@@ -2,7 +2,6 @@ import {
   layoutGroups,
   layoutPrompts,
   layoutTexts,
-  placement,
   type Group,
 } from '../../../activities/policy/model/layout.ts';
 import { Past } from '../../../activities/policy/model/past.ts';
@@ -40,7 +39,7 @@ export async function bySampling(policy: Policy, groups: readonly Group[], prefi
   const [N, G] = [groups.length, Math.max(...groups.map(({ completions }) => completions.length))];
   const P = Math.max(...groups.map(({ promptIds }) => promptIds.length));
   const longest = Math.max(...groups.flatMap(({ completions }) => completions.map((ids) => ids.length)));
-  const size = { places: N, rollouts: G, promptLength: P, maxNewTokens: longest };
+  const size = { rows: N * G, places: N, promptLength: P, maxNewTokens: longest };
   const cache = new BatchCache(weights.config, size, new CacheRoom());
   const found = groups.map(({ completions }) => completions.map((): number[] => []));
   const note = (distribution: Float32Array, row: number, n: number, g: number) => {
@@ -64,31 +63,24 @@ export async function bySampling(policy: Policy, groups: readonly Group[], prefi
     temperature: temperatures(N),
   });
   await prefill.release();
-  groups.forEach(({ completions }, n) => {
-    cache.setPrompt(n, n, layout, past, read);
-    completions.forEach((_, g) => note(read['distribution']!, n, n, g));
-  });
+  cache.admit(layout, past, read, G);
+  groups.forEach(({ completions }, n) => completions.forEach((_, g) => note(read['distribution']!, n, n, g)));
 
   const adapted = trainable === 'full' ? null : trainable;
   const decode = (await decodeProgram(weights, adapted, { threads }, 'distribution', policy.precision)).bind(
     tensors,
   );
-  const slots = Array.from({ length: N * G }, (_, slot) => slot);
   for (let t = 1; t < longest; t++) {
     const ids = groups.flatMap(({ completions }) =>
       Array.from({ length: G }, (_, g) => completions[g]?.[t - 1] ?? 0),
     );
-    const step = await decode.run(
-      { R: N * G, N, G, P, L: cache.length },
-      {
-        ...cache.feeds(),
-        ...placement(slots, N * G),
-        tokenIds: BigInt64Array.from(ids, BigInt),
-        positions: BigInt64Array.from(slots, (slot) => BigInt(cache.nextPosition(slot))),
-        temperature: temperatures(N * G),
-      },
-    );
-    cache.append(slots, step);
+    const step = await decode.run(cache.symbols, {
+      ...cache.feeds(),
+      tokenIds: BigInt64Array.from(ids, BigInt),
+      positions: cache.positions,
+      temperature: temperatures(N * G),
+    });
+    cache.append(step);
     groups.forEach(({ completions }, n) =>
       completions.forEach((_, g) => note(step['distribution']!, n * G + g, n, g)),
     );

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BatchCache, CacheRoom } from '../../../activities/policy/rollout/cache.ts';
+import { closeGaps } from '../../../activities/policy/rollout/closeGaps.ts';
 import { layoutPrompts, maskedScore } from '../../../activities/policy/model/layout.ts';
 import { Past } from '../../../activities/policy/model/past.ts';
 import type { ModelConfig } from '../../../activities/policy/weights/checkpoint.ts';
+import { stream } from '../../../activities/random.ts';
 
 const config: ModelConfig = {
   family: 'llama',
@@ -22,37 +24,28 @@ const config: ModelConfig = {
 };
 const { layers, keyValueHeads: kv, headDim: width } = config;
 
-/** A number that says which element it is. */
-const mark = (
-  half: number,
-  layer: number,
-  prompt: number,
-  head: number,
-  rollout: number,
-  token: number,
-  i: number,
-) =>
-  ((((((half * layers + layer) * 10 + prompt) * kv + head) * 10 + rollout) * 100 + token) * width + i) %
-  16_777_213;
+/** A number that says which element it is: one of a rollout's generated tokens. */
+const mark = (half: number, layer: number, head: number, rollout: number, token: number, i: number) =>
+  ((((half * layers + layer) * kv + head) * 20 + rollout) * 100 + token) * width + i;
 const halves = ['Key', 'Value'] as const;
 
-/** Outputs of a decode step for the rollouts of `names`: [prompt][place] → its original rollout. */
-function stepOutputs(names: { prompt: number; rollouts: number[] }[], token: number) {
+/** Outputs of a decode step for these rollouts, row by row, each at its own token. */
+function stepOutputs(rows: readonly { rollout: number; token: number }[]) {
   const outputs: Record<string, Float32Array> = {};
   halves.forEach((name, half) => {
     for (let layer = 0; layer < layers; layer++) {
-      const values: number[] = [];
-      for (const { prompt, rollouts } of names)
-        for (let head = 0; head < kv; head++)
-          for (const rollout of rollouts)
-            for (let i = 0; i < width; i++) values.push(mark(half, layer, prompt, head, rollout, token, i));
+      const values = rows.flatMap(({ rollout, token }) =>
+        Array.from({ length: kv * width }, (_, at) =>
+          mark(half, layer, Math.floor(at / width), rollout, token, at % width),
+        ),
+      );
       outputs[`${name.toLowerCase()}.${layer}`] = Float32Array.from(values);
     }
   });
   return outputs;
 }
 
-/** What prefill gives for two prompts of 2 and 3 tokens whose first is the same. */
+/** Two prompts of 2 and 3 tokens whose first is the same, and what prefill gives for them. */
 const layout = layoutPrompts(
   [
     [4, 5],
@@ -75,63 +68,82 @@ const readOutputs = Object.fromEntries(
   ),
 );
 
-test('a cache that grows and shrinks feeds every kept rollout its own tokens', () => {
-  const size = { places: 3, rollouts: 4, promptLength: 3, maxNewTokens: 70 };
-  const cache = new BatchCache(config, size, new CacheRoom());
-  cache.setPrompt(0, 0, layout, Past.none(config), readOutputs);
-  cache.setPrompt(1, 1, layout, Past.none(config), readOutputs);
-  cache.setPrompt(2, 0, layout, Past.none(config), readOutputs);
-  let names = [0, 1, 2].map((prompt) => ({ prompt, rollouts: [0, 1, 2, 3] }));
-  const slots = () => Array.from({ length: cache.places * cache.rollouts }, (_, slot) => slot);
-  for (let token = 0; token < 69; token++) {
-    cache.append(slots(), stepOutputs(names, token));
-    if (token === 20) {
-      const rollouts = [
-        [0, 2, 3],
-        [1, 2, 3],
-        [0, 1, 3],
-      ];
-      cache.keep(rollouts.map((chosen, place) => ({ place, rollouts: chosen })));
-      names = rollouts.map((chosen, prompt) => ({ prompt, rollouts: chosen }));
-    }
-    if (token === 40) {
-      cache.keep([
-        { place: 1, rollouts: [2] },
-        { place: 2, rollouts: [1] },
-      ]);
-      names = [
-        { prompt: 1, rollouts: [3] },
-        { prompt: 2, rollouts: [1] },
-      ];
-    }
-  }
+const past = Past.none(config);
+const X = Math.fround(maskedScore);
+const floats = (feeds: ReturnType<BatchCache['feeds']>, name: string) => feeds[name] as Float32Array;
 
-  const feeds = cache.feeds();
-  assert.deepEqual([cache.nextPosition(0), cache.nextPosition(1)], [3 + 69, 2 + 69]);
-  halves.forEach((name, half) => {
-    for (let layer = 0; layer < layers; layer++) {
-      const generated = feeds[`generated${name}.${layer}`]!;
-      assert.equal(generated.length, 2 * kv * 1 * cache.length * width);
-      names.forEach(({ prompt, rollouts }, place) => {
-        for (let head = 0; head < kv; head++)
-          for (let token = 0; token < 69; token++)
-            for (let i = 0; i < width; i++)
-              assert.equal(
-                generated[((place * kv + head) * cache.length + token) * width + i],
-                mark(half, layer, prompt, head, rollouts[0]!, token, i),
-              );
-      });
+test('rollouts that come, grow and go each keep their own tokens, behind their own prompt', () => {
+  const size = { rows: 12, places: 6, promptLength: 3, maxNewTokens: 70 };
+  const cache = new BatchCache(config, size, new CacheRoom());
+  const draw = stream(['cache test']);
+  /** What must be in the rows: which rollout, of which of the prompts, with how many tokens. */
+  let rows: { rollout: number; prompt: number; token: number }[] = [];
+  let [next, longest] = [0, 0];
+  for (let step = 0; step < 300; step++) {
+    if (rows.length <= 6 && next < 18) {
+      cache.admit(layout, past, readOutputs, 3);
+      for (const prompt of [0, 1])
+        for (let i = 0; i < 3; i++) rows.push({ rollout: next++, prompt, token: 0 });
     }
-  });
+    const kept = closeGaps(rows.length, (row) => rows[row]!.token < 69 && draw() > 0.02);
+    if (kept.length < rows.length) cache.keep(kept);
+    rows = kept.map((row) => rows[row]!);
+    if (rows.length === 0) continue;
+    check(cache, rows);
+    longest = Math.max(longest, ...rows.map(({ token }) => token));
+    cache.append(stepOutputs(rows));
+    for (const row of rows) row.token++;
+  }
+  assert.deepEqual([next, rows.length, cache.places], [18, 0, 0]);
+  assert.ok(longest > 40, String(longest));
 });
 
-test('a prompt is what was read once for all, then its own tokens; the rest is hidden', () => {
-  const size = { places: 2, rollouts: 1, promptLength: 3, maxNewTokens: 4 };
-  const cache = new BatchCache(config, size, new CacheRoom());
-  cache.setPrompt(1, 0, layout, Past.none(config), readOutputs);
-  cache.setPrompt(0, 1, layout, Past.none(config), readOutputs);
+function check(cache: BatchCache, rows: readonly { rollout: number; prompt: number; token: number }[]) {
+  const { R, N, G, P, L } = cache.symbols;
   const feeds = cache.feeds();
-  const fed = feeds['promptValue.1']!;
+  assert.equal(R, rows.length);
+  assert.deepEqual(
+    [...cache.positions],
+    rows.map(({ prompt, token }) => BigInt(layout.lengths[prompt]! + token)),
+  );
+  const [slots, inSlots] = ['slots', 'rows'].map((name) => [...(feeds[name] as BigInt64Array)].map(Number));
+  assert.equal(inSlots!.length, N * G);
+  assert.equal(new Set(slots).size, R);
+  assert.deepEqual(
+    slots!.map((slot) => inSlots![slot]),
+    rows.map((_, row) => row),
+  );
+  rows.forEach(({ rollout, prompt, token }, row) => {
+    const place = Math.floor(slots![row]! / G);
+    const promptMask = floats(feeds, 'promptMask').subarray(place * P, (place + 1) * P);
+    assert.deepEqual([...promptMask], [0, 0, prompt === 0 ? X : 0]);
+    const mask = floats(feeds, 'generatedMask').subarray(row * L, (row + 1) * L);
+    assert.ok(mask.every((score, l) => score === (l < token ? 0 : X)));
+    halves.forEach((name, half) => {
+      for (let layer = 0; layer < layers; layer++)
+        for (let head = 0; head < kv; head++) {
+          const own = readOutputs[`suffix${name}.${layer}`]![(head * 2 + prompt) * 2 * width];
+          const fed = floats(feeds, `prompt${name}.${layer}`);
+          assert.equal(fed[((place * kv + head) * P + 1) * width], own);
+          const generated = floats(feeds, `generated${name}.${layer}`);
+          assert.equal(generated.length, R * kv * L * width);
+          for (let l = 0; l < token; l++)
+            for (let i = 0; i < width; i++)
+              if (
+                generated[((row * kv + head) * L + l) * width + i] !== mark(half, layer, head, rollout, l, i)
+              )
+                assert.fail(`token ${l} of rollout ${rollout} is not in row ${row}`);
+        }
+    });
+  });
+}
+
+test('a prompt is what was read once for all, then its own tokens; the rest is hidden', () => {
+  const size = { rows: 2, places: 2, promptLength: 3, maxNewTokens: 4 };
+  const cache = new BatchCache(config, size, new CacheRoom());
+  cache.admit(layout, past, readOutputs, 1);
+  const feeds = cache.feeds();
+  const fed = floats(feeds, 'promptValue.1');
   const prefix = readOutputs['prefixValue.1']!;
   const suffix = readOutputs['suffixValue.1']!;
   const row = (place: number, head: number) =>
@@ -142,44 +154,26 @@ test('a prompt is what was read once for all, then its own tokens; the rest is h
   };
   for (let head = 0; head < kv; head++) {
     const common = [...prefix.subarray(head * width, (head + 1) * width)];
-    assert.deepEqual([...row(0, head)], [...common, ...own(1, head, 2)]);
-    assert.deepEqual([...row(1, head)].slice(0, 2 * width), [...common, ...own(0, head, 1)]);
+    assert.deepEqual([...row(0, head)].slice(0, 2 * width), [...common, ...own(0, head, 1)]);
+    assert.deepEqual([...row(1, head)], [...common, ...own(1, head, 2)]);
   }
-  const X = Math.fround(maskedScore);
-  assert.deepEqual([...feeds['promptMask']!], [0, 0, 0, 0, 0, X]);
+  assert.deepEqual([...floats(feeds, 'promptMask')], [0, 0, X, 0, 0, 0]);
 });
 
-test('slots of one batch are filled each to its own length, and a new prompt starts empty', () => {
-  const size = { places: 2, rollouts: 2, promptLength: 3, maxNewTokens: 40 };
+test('a cache gets shorter when what is left needs no more than half', () => {
+  const size = { rows: 4, places: 4, promptLength: 3, maxNewTokens: 64 };
   const cache = new BatchCache(config, size, new CacheRoom());
-  cache.setPrompt(0, 0, layout, Past.none(config), readOutputs);
-  cache.setPrompt(1, 1, layout, Past.none(config), readOutputs);
-  const names = [0, 1].map((prompt) => ({ prompt, rollouts: [0, 1] }));
-  const append = (slots: number[], token: number) => cache.append(slots, stepOutputs(names, token));
-  append([0, 1, 2, 3], 0);
-  append([1, 2], 1);
-  cache.setPrompt(0, 1, layout, Past.none(config), readOutputs);
-  append([0, 2], 2);
-  assert.deepEqual(
-    [0, 1, 2, 3].map((slot) => cache.nextPosition(slot)),
-    [3 + 1, 3 + 0, 3 + 3, 3 + 1],
-  );
-  const { generatedMask } = cache.feeds();
-  const visible = [0, 1, 2, 3].map((slot) =>
-    [...generatedMask!.subarray(slot * cache.length, (slot + 1) * cache.length)].filter((mask) => mask === 0),
-  );
-  assert.deepEqual(
-    visible.map(({ length }) => length),
-    [1, 0, 3, 1],
-  );
-  const generated = cache.feeds()['generatedKey.0']!;
-  for (let i = 0; i < width; i++) {
-    // Slot 0 (place 0, rollout 0), head 1: its first token is the one of the newest step.
-    assert.equal(generated[((0 * kv + 1) * 2 + 0) * cache.length * width + i], mark(0, 0, 0, 1, 0, 2, i));
-    // Slot 2 (place 1, rollout 0), head 0: its third.
-    assert.equal(
-      generated[(((1 * kv + 0) * 2 + 0) * cache.length + 2) * width + i],
-      mark(0, 0, 1, 0, 0, 2, i),
-    );
-  }
+  cache.admit(layout, past, readOutputs, 1);
+  const rows = [0, 1].map((rollout) => ({ rollout, token: 0 }));
+  const step = () => {
+    cache.append(stepOutputs(rows));
+    for (const row of rows) row.token++;
+  };
+  for (let token = 0; token < 40; token++) step();
+  cache.admit(layout, past, readOutputs, 1);
+  rows.push(...[2, 3].map((rollout) => ({ rollout, token: 0 })));
+  step();
+  assert.equal(cache.symbols.L, 48);
+  cache.keep([2, 3]);
+  assert.equal(cache.symbols.L, 16);
 });

@@ -12,7 +12,7 @@ export {
   subtract,
   type Operand,
 } from './elementwise.ts';
-export { attention, type Segment } from './attention.ts';
+export { attention, partialAttention, type Seen, type Segment } from './attention.ts';
 export { concat, expand, reshape, split, transpose } from './shape.ts';
 export { embed, gatherRows, packRows, spreadRows, type Placement } from './rows.ts';
 export { linear, loraLinears, type LoraLinear, type LoraPair } from './linear.ts';
