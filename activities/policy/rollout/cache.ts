@@ -143,17 +143,11 @@ export class BatchCache implements Cache {
   /** Outputs: `key.{l}`, `value.{l}` [R, kv, D]. */
   append(outputs: Record<string, Float32Array>): void {
     if (this.#rows.some(({ filled }) => filled === this.#length)) this.#resize(this.#length + growth);
-    const width = this.#width;
-    for (const { half, layer, generated } of this.#ports) {
-      const source = outputs[`${half.toLowerCase()}.${layer}`]!;
-      let from = 0;
-      this.#rows.forEach(({ filled }, row) => {
-        for (let head = 0; head < this.#kv; head++) {
-          const to = ((row * this.#kv + head) * this.#length + filled) * width;
-          for (let i = 0; i < width; i++) generated[to + i] = source[from++]!;
-        }
-      });
-    }
+    const starts = this.#rows.flatMap(({ filled }, row) =>
+      Array.from({ length: this.#kv }, (_, head) => (row * this.#kv + head) * this.#length + filled),
+    );
+    for (const { half, layer, generated } of this.#ports)
+      scatterRows(outputs[`${half.toLowerCase()}.${layer}`]!, generated, starts, this.#width);
     this.#rows = this.#rows.map(({ place, filled }) => ({ place, filled: filled + 1 }));
   }
 
@@ -234,6 +228,27 @@ export class BatchCache implements Cache {
         generated.copyWithin(head * to, head * from, head * from + size);
       }
     this.#length = length;
+  }
+}
+
+/** Puts the i-th row of `width` floats of `source` where `target` has its row `rows[i]`. */
+function scatterRows(
+  source: Float32Array,
+  target: Float32Array,
+  rows: readonly number[],
+  width: number,
+): void {
+  // In pairs, which takes a third of the time: this is bound by the number of stores. Finite floats come out as they
+  // went in, since no two of them make a NaN.
+  const paired = width % 2 === 0;
+  const [from, to] = [source, target].map((array) =>
+    paired ? new Float64Array(array.buffer, array.byteOffset, Math.floor(array.length / 2)) : array,
+  ) as [Float32Array | Float64Array, Float32Array | Float64Array];
+  const words = paired ? width / 2 : width;
+  let next = 0;
+  for (const row of rows) {
+    const start = row * words;
+    for (let i = 0; i < words; i++) to[start + i] = from[next++]!;
   }
 }
 
