@@ -162,9 +162,9 @@ export interface Caches {
 
 /**
  * One new token for each of R rollouts, which sees the prompt, what was generated, and itself. A prompt is read once
- * for all its rollouts: in a grid of N prompts with G places each, rollout r stands in place `slots[r]`, and `rows` says
- * who stands in a place (anyone, where it is free: nobody reads what comes of that). What was generated is each
- * rollout's own. Where the graph runs nothing depends on which rollouts share a prompt.
+ * for all its rollouts, in a grid of N prompts with G slots each: rollout r stands in slot `slots[r]`, and `rows` says
+ * who stands in a slot (anyone, where it is empty: nobody reads what comes of that). What was generated is in a row of
+ * each rollout's own.
  */
 export function cached(
   { heads, keyValueHeads: kv, headDim: d }: Heads,

@@ -53,7 +53,7 @@ class Rows {
 }
 
 /** The feeds of a `Placement`: row i stands in slot `slots[i]` of `count`. */
-export function placement(slots: readonly number[], count: number): Feeds {
+function placement(slots: readonly number[], count: number): Feeds {
   const rows = new BigInt64Array(count);
   const taken = new Float32Array(count);
   slots.forEach((slot, row) => {
