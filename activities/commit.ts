@@ -27,6 +27,7 @@ export function commit(dependencies: Dependencies) {
       plan: input.plan,
       rollouts: input.rollouts,
       graded: input.graded,
+      embeddings: input.embeddings ?? [],
       groups: score.groups,
     };
     const head = await commitManifest(
@@ -43,6 +44,7 @@ export function commit(dependencies: Dependencies) {
         plan: input.plan.sha256,
         rollouts: input.rollouts.map(({ sha256 }) => sha256),
         graded: input.graded.map(({ sha256 }) => sha256),
+        embeddings: (input.embeddings ?? []).map(({ sha256 }) => sha256),
         groups: score.groups.sha256,
         metrics,
         conservation: score.conservation,
@@ -109,6 +111,8 @@ function measure(rows: GroupRow[], { score, update }: CommitInput): GenerationMe
     bufferMeanDepth: score.buffer.meanDepth,
     bufferMaxDepth: score.buffer.maxDepth,
     bufferMeanScore: score.buffer.meanScore,
+    selection: score.selection,
+    meanDiversity: score.meanDiversity,
     truncated: rows.filter((row) => row.finishReason === 'length').length,
     promptTokens: [...prompts.values()].reduce((sum, length) => sum + length, 0),
     completionTokens: rows.reduce((sum, row) => sum + row.completionIds.length, 0),

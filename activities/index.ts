@@ -2,6 +2,7 @@ import type { Activities } from '../workflows/contract/steps.ts';
 import { withHeartbeat } from './boundary.ts';
 import { commit } from './commit.ts';
 import type { Dependencies } from './dependencies.ts';
+import { embed } from './embed.ts';
 import { evaluate } from './evaluate.ts';
 import { exportHistory } from './exportHistory.ts';
 import { initialise } from './initialise.ts';
@@ -19,6 +20,7 @@ export function createActivities(dependencies: Dependencies): Activities {
     sample: beating(sample(dependencies)),
     iterate: iterate(dependencies),
     evaluate: evaluate(dependencies),
+    embed: embed(dependencies),
     score: beating(score(dependencies)),
     update: update(dependencies),
     commit: beating(commit(dependencies)),

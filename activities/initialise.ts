@@ -40,6 +40,7 @@ export function initialise(dependencies: Dependencies) {
         plan: null,
         rollouts: [],
         graded: [],
+        embeddings: [],
         groups: null,
       };
       return commitManifest(
@@ -59,6 +60,7 @@ export function initialise(dependencies: Dependencies) {
           plan: null,
           rollouts: [],
           graded: [],
+          embeddings: [],
           groups: null,
           metrics: null,
           conservation: null,

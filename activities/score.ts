@@ -1,9 +1,11 @@
+import type { Ref } from '../workflows/contract/ref.ts';
 import { ScoreResult, type Place, type ScoreInput } from '../workflows/contract/steps.ts';
 import { canonicalBytes } from './artifacts/canonical.ts';
 import { keys } from './artifacts/keys.ts';
 import { once } from './artifacts/once.ts';
-import { encodeGroups } from './artifacts/parquet.ts';
+import { decodeEmbeddings, encodeGroups } from './artifacts/parquet.ts';
 import type { GroupRow, Plan } from './artifacts/records.ts';
+import type { Store } from './artifacts/store.ts';
 import { secondsSince } from './boundary.ts';
 import { scoreGeneration } from './curriculum/score.ts';
 import { bufferStatistics, mean } from './curriculum/statistics.ts';
@@ -18,12 +20,19 @@ export function score(dependencies: Dependencies) {
     const { store } = dependencies;
     const { runKey, generation } = input;
     const place: Place = { kind: 'generation', generation };
-    const inputs = [input.head.hash, input.plan.sha256, input.rollouts.map(shaOf), input.graded.map(shaOf)];
+    const inputs = [
+      input.head.hash,
+      input.plan.sha256,
+      input.rollouts.map(shaOf),
+      input.graded.map(shaOf),
+      (input.embeddings ?? []).map(shaOf),
+    ];
     return once(store, keys.step(runKey, place, 'score'), inputs, ScoreResult, async () => {
       const started = performance.now();
       const state = await loadState(store, input);
       const plan = (await readJson(store, input.plan)) as Plan;
       const answers = await readAnswers(store, plan, input.rollouts, input.graded);
+      const embeddings = await readEmbeddings(store, input.embeddings ?? []);
       const scored = scoreGeneration({
         curriculum: await loadCurriculum(store, state),
         draws: plan.prompts.map(({ ordinal, step, source, instance }) => ({
@@ -32,16 +41,17 @@ export function score(dependencies: Dependencies) {
           source,
           instance,
         })),
-        outcomes: answers.map((group) => group.map(outcomeOf)),
+        outcomes: answers.map((group) => group.map((answer) => outcomeOf(answer, embeddings))),
         config: state.config,
-        rewardMode: dependencies.openDomain(state.config.domain).rewardMode,
+        domainReward: dependencies.openDomain(state.config.domain).rewardMode,
         generation,
         cursor: plan.cursor ?? { epoch: 0, position: 0 },
       });
       const rows = scored.groups.flatMap((group, ordinal) =>
-        group.rollouts.map(({ reward, advantage }, rollout): GroupRow => {
+        group.rollouts.map(({ reward, advantage, diversity }, rollout): GroupRow => {
           const answer = answers[ordinal]![rollout]!;
-          return { ...answer, reward, advantage, learnability: group.learnability, dropped: group.dropped };
+          const { learnability, dropped } = group;
+          return { ...answer, reward, advantage, diversity, learnability, dropped };
         }),
       );
       const [groups, curriculum] = await Promise.all([
@@ -56,19 +66,31 @@ export function score(dependencies: Dependencies) {
         groupsWithSignal: scored.conservation.trained,
         conservation: scored.conservation,
         buffer,
+        selection: scored.selection,
+        meanDiversity: meanOrNull(rows.flatMap(({ diversity }) => diversity ?? [])),
         seconds: secondsSince(started),
       };
     });
   };
 }
 
-function outcomeOf(answer: Answer): Outcome {
+/** By rollout. */
+async function readEmbeddings(store: Store, refs: readonly Ref[]): Promise<Map<string, number[]>> {
+  const shards = await Promise.all(refs.map(async (ref) => decodeEmbeddings(await store.read(ref), ref.key)));
+  return new Map(shards.flat().map(({ rolloutId, embedding }) => [rolloutId, embedding]));
+}
+
+const meanOrNull = (numbers: readonly number[]) => (numbers.length === 0 ? null : mean(numbers));
+
+function outcomeOf(answer: Answer, embeddings: ReadonlyMap<string, number[]>): Outcome {
+  const embedding = embeddings.get(answer.rolloutId);
   return {
     rolloutId: answer.rolloutId,
     quality: answer.quality ?? 0,
     response: answer.completion,
     truncated: answer.finishReason === 'length',
     failure: answer.error,
+    ...(embedding && { embedding }),
   };
 }
 

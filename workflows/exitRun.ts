@@ -220,6 +220,7 @@ async function makeGeneration(config: RunConfig, progress: RunProgress, head: He
         from: { runKey: progress.runKey, head },
         generation: number,
         rolloutsPerPrompt: config.sampling.rolloutsPerPrompt,
+        ...(config.curriculum.diversityBonus && { embeds: true }),
         paused,
       },
     ],

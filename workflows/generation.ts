@@ -2,12 +2,14 @@ import { defineQuery, setCurrentDetails, setHandler } from '@temporalio/workflow
 import type { StepName, StepProgress } from './contract/progress.ts';
 import type {
   CommitResult,
+  EmbedResult,
   EvaluateResult,
   From,
   IterateResult,
   Place,
   PlanResult,
 } from './contract/steps.ts';
+import type { Ref } from './contract/ref.ts';
 import { openGate } from './gate.ts';
 import { steps } from './policies.ts';
 
@@ -18,6 +20,8 @@ export interface GenerationInput {
   generation: number;
   /** For the summaries on the timeline. */
   rolloutsPerPrompt: number;
+  /** Answers are embedded for a diversity bonus. */
+  embeds?: boolean;
   paused: boolean;
 }
 
@@ -45,10 +49,13 @@ export async function generation(input: GenerationInput): Promise<CommitResult> 
   const rollouts = played.map(([iterated]) => iterated.rollouts);
   const graded = played.map(([, evaluated]) => evaluated.graded);
 
+  const embedded = input.embeds ? await embedShards(from, place, plan, label, rollouts, pass, at) : [];
+  const embeddings = input.embeds && { embeddings: embedded.map((one) => one.embeddings) };
+
   await pass();
   at('score');
   const score = await steps.score.executeWithOptions(label('score', 'rewards, learnability, task buffer'), [
-    { ...from, generation, plan: plan.plan, rollouts, graded },
+    { ...from, generation, plan: plan.plan, rollouts, graded, ...embeddings },
   ]);
 
   await pass();
@@ -64,11 +71,12 @@ export async function generation(input: GenerationInput): Promise<CommitResult> 
     sample: plan.seconds,
     iterate: sum(played.map(([iterated]) => iterated.seconds)),
     evaluate: sum(played.map(([, evaluated]) => evaluated.seconds)),
+    ...(input.embeds && { embed: sum(embedded.map((one) => one.seconds)) }),
     score: score.seconds,
     update: update.seconds,
   };
   const committed = await steps.commit.executeWithOptions(label('commit', 'write the manifest'), [
-    { ...from, generation, plan: plan.plan, rollouts, graded, score, update, seconds },
+    { ...from, generation, plan: plan.plan, rollouts, graded, ...embeddings, score, update, seconds },
   ]);
   setCurrentDetails(committed.summary);
   return committed;
@@ -107,6 +115,32 @@ export function playShards(
       );
       onDone(++done);
       return [iterated, evaluated];
+    }),
+  );
+}
+
+/** Embeds the answers of every shard. */
+async function embedShards(
+  from: From,
+  place: Place,
+  plan: PlanResult,
+  label: ReturnType<typeof labelled>,
+  rollouts: readonly Ref[],
+  pass: () => Promise<void>,
+  at: (step: StepName, done: number, total: number) => void,
+): Promise<EmbedResult[]> {
+  await pass();
+  const of = plan.shards.length;
+  at('embed', 0, of);
+  let done = 0;
+  return Promise.all(
+    plan.shards.map(async (shard) => {
+      const part = { ordinal: shard.ordinal, of };
+      const result = await steps.embed.executeWithOptions(label('embed', 'for the diversity bonus', part), [
+        { ...from, place, shard, rollouts: rollouts[shard.ordinal]! },
+      ]);
+      at('embed', ++done, of);
+      return result;
     }),
   );
 }

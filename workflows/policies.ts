@@ -53,6 +53,7 @@ export const steps = {
   sample: storage.sample,
   iterate: device.iterate,
   evaluate: sandbox.evaluate,
+  embed: device.embed,
   score: storage.score,
   update: device.update,
   commit: storage.commit,

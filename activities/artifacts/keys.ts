@@ -44,6 +44,8 @@ export const keys = {
     `${placeFolder(runKey, place)}rollouts-${padShard(shard)}.parquet`,
   graded: (runKey: string, place: Place, shard: number) =>
     `${placeFolder(runKey, place)}graded-${padShard(shard)}.parquet`,
+  embeddings: (runKey: string, place: Place, shard: number) =>
+    `${placeFolder(runKey, place)}embeddings-${padShard(shard)}.parquet`,
   /** What a step returned: its committed result. */
   step: (runKey: string, place: Place, step: string, shard?: number) =>
     `${placeFolder(runKey, place)}steps/${step}${shard === undefined ? '' : `-${padShard(shard)}`}.json`,

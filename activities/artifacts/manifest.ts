@@ -16,6 +16,10 @@ export const GenerationMetrics = z.strictObject({
   bufferMeanDepth: z.number(),
   bufferMaxDepth: z.int(),
   bufferMeanScore: z.number(),
+  /** What the selection strategy says of itself, by name. */
+  selection: z.record(z.string(), z.number()),
+  /** Mean diversity bonus d of all rollouts; null without one. */
+  meanDiversity: z.number().nullable(),
   truncated: z.int(),
   promptTokens: z.int(),
   completionTokens: z.int(),
@@ -41,6 +45,7 @@ export const ManifestContent = z.strictObject({
   plan: Sha256.nullable(),
   rollouts: z.array(Sha256),
   graded: z.array(Sha256),
+  embeddings: z.array(Sha256),
   groups: Sha256.nullable(),
   metrics: GenerationMetrics.nullable(),
   conservation: Conservation.nullable(),
@@ -68,6 +73,7 @@ export const ManifestObserved = z.strictObject({
     plan: Ref.nullable(),
     rollouts: z.array(Ref),
     graded: z.array(Ref),
+    embeddings: z.array(Ref),
     groups: Ref.nullable(),
   }),
   /** Seconds each step took, the attempt that committed only. */

@@ -1,7 +1,7 @@
 import { parquetMetadata, parquetReadObjects, type SchemaElement } from 'hyparquet';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { TypedFailure } from '../../workflows/contract/failures.ts';
-import type { EvaluationRow, GradedRow, GroupRow, RolloutRow } from './records.ts';
+import type { EmbeddingRow, EvaluationRow, GradedRow, GroupRow, RolloutRow } from './records.ts';
 
 /**
  * Rows ↔ Parquet. Same rows, same bytes. Token ids and log-probs are real LIST columns, so DuckDB, pandas and
@@ -123,11 +123,14 @@ const gradeColumns: Columns<Omit<GradedRow, 'rolloutId'>> = {
 
 const gradedColumns: Columns<GradedRow> = { rolloutId: string, ...gradeColumns };
 
+const embeddingColumns: Columns<EmbeddingRow> = { rolloutId: string, embedding: floats };
+
 const groupColumns: Columns<GroupRow> = {
   ...rolloutColumns,
   ...gradeColumns,
   reward: double,
   advantage: double,
+  diversity: nullable(double),
   learnability: double,
   dropped: nullable(string),
 };
@@ -154,6 +157,8 @@ export const encodeRollouts: Encode<RolloutRow> = encoder(rolloutColumns);
 export const decodeRollouts: Decode<RolloutRow> = decoder(rolloutColumns);
 export const encodeGraded: Encode<GradedRow> = encoder(gradedColumns);
 export const decodeGraded: Decode<GradedRow> = decoder(gradedColumns);
+export const encodeEmbeddings: Encode<EmbeddingRow> = encoder(embeddingColumns);
+export const decodeEmbeddings: Decode<EmbeddingRow> = decoder(embeddingColumns);
 export const encodeGroups: Encode<GroupRow> = encoder(groupColumns);
 export const decodeGroups: Decode<GroupRow> = decoder(groupColumns);
 export const encodeEvaluation: Encode<EvaluationRow> = encoder(evaluationColumns);

@@ -73,10 +73,20 @@ export interface GradedRow {
   error: string | null;
 }
 
+/** A row of embeddings-NN.parquet: where one rollout's answer lies. */
+export interface EmbeddingRow {
+  rolloutId: string;
+  /** Kept as float32. */
+  embedding: number[];
+}
+
 /** A row of groups.parquet: everything about one rollout that an audit needs, and what the update trains on. */
 export interface GroupRow extends RolloutRow, Omit<GradedRow, 'rolloutId'> {
   reward: number;
+  /** As trained on: with the diversity bonus, where there is one. */
   advantage: number;
+  /** d: what the advantage was multiplied with; null without a bonus. */
+  diversity: number | null;
   learnability: number;
   /** Why the group gives no gradient, or null. */
   dropped: string | null;

@@ -8,6 +8,7 @@ const epsilon = 1e-8;
  *
  *     standard   A_i = (r_i − mean r) / (std r + 1e-8)
  *     centered   A_i = r_i − mean r              (Liu et al. 2025, used by the paper for tool use)
+ *     max-rl     A_i = (r_i − mean r) / (mean r + 1e-8)   (maximum-likelihood RL, arXiv:2602.02710)
  *
  * Our choice (decision 4): std is that of the population (÷ G), as for learnability; the paper does not say.
  * Equal rewards give exactly 0.
@@ -16,6 +17,10 @@ export function advantages(rewardsG: readonly number[], kind: TrainingConfig['ad
   const [first = 0] = rewardsG;
   const shiftedG = rewardsG.map((reward) => reward - first);
   const mean = shiftedG.reduce((sum, shifted) => sum + shifted, 0) / shiftedG.length;
-  const scale = kind === 'standard' ? Math.sqrt(learnability(rewardsG)) + epsilon : 1;
+  const scale = {
+    standard: Math.sqrt(learnability(rewardsG)) + epsilon,
+    centered: 1,
+    'max-rl': first + mean + epsilon,
+  }[kind];
   return shiftedG.map((shifted) => (shifted - mean) / scale);
 }

@@ -16,7 +16,7 @@ export interface Assumption {
  */
 export const assumptions: readonly Assumption[] = [
   {
-    path: 'curriculum.inverseTemperature',
+    path: 'curriculum.selection.inverseTemperature',
     decision: 9,
     what: 'κ of the selection P(m) ∝ exp(κ S)',
     chosen: '10',
@@ -28,6 +28,20 @@ export const assumptions: readonly Assumption[] = [
     what: 'which of the G rollouts become new instances',
     chosen: "'one': a uniformly random finished rollout of each group",
     why: 'Algorithm 1 shows a single rollout; inserting all leaves few distinct tasks in the buffer',
+  },
+  {
+    path: 'curriculum.maxPerBaseTask',
+    decision: 10,
+    what: 'how many instances of one base task the buffer holds',
+    chosen: 'null: any number',
+    why: 'the paper has no limit; one keeps a few tasks from filling the buffer',
+  },
+  {
+    path: 'curriculum.selection.staleness',
+    decision: 14,
+    what: 'share of the draws that goes to old scores',
+    chosen: '0',
+    why: 'the paper has none; 0.1, as in prioritised level replay, visits what was left with a wrong score',
   },
   {
     path: 'curriculum.capacity, curriculum.minimumSize',
@@ -128,10 +142,10 @@ export const assumptions: readonly Assumption[] = [
     why: 'the paper names both forms; this pair is what its likely code base does for math',
   },
   {
-    path: null,
+    path: 'curriculum.scoreOn',
     decision: 8,
     what: 'what learnability is the variance of',
-    chosen: 'population variance of the reward that GRPO trains on',
+    chosen: "'reward': population variance of the reward that GRPO trains on",
     why: 'S is then 0 exactly when the group has no gradient',
   },
   {
@@ -152,7 +166,7 @@ export const assumptions: readonly Assumption[] = [
     path: null,
     decision: 13,
     what: 'score of an instance seen again',
-    chosen: 'overwritten at every visit, with no bonus for age',
+    chosen: 'overwritten at every visit',
     why: 'the newest policy decides what is learnable',
   },
   {
@@ -191,11 +205,12 @@ export const assumptions: readonly Assumption[] = [
     why: "'uniformly at random' and 'epoched' both appear in the paper",
   },
   {
-    path: null,
+    path: 'curriculum.selection.perEpisode',
     decision: 19,
     what: 'partial histories of several turns',
-    chosen: "each turn that a rollout is the first to reach is an instance of its own, with the group's S",
-    why: 'the paper inserts all per-turn prefixes; the earlier ones are known already',
+    chosen:
+      "each turn that a rollout is the first to reach is an instance of its own, with the group's S and a weight of its own",
+    why: 'the paper inserts all per-turn prefixes; the earlier ones are known already. true: the turns of an episode share one weight',
   },
   {
     path: null,
@@ -226,6 +241,14 @@ export const assumptions: readonly Assumption[] = [
     why: "with few tokens an answer, being cut off is a failure to be unlearned; 'mask' takes their gradient away, as the paper's likely code base does",
   },
   {
+    path: 'curriculum.diversityBonus',
+    decision: 25,
+    what: 'what embeds a solution, and the bounds of d',
+    chosen:
+      "the mean of the base model's hidden states over the answer; 'paper': at most 10, and 1 where the distances are as good as equal; applied after the advantage is scaled, never to S",
+    why: "the paper's quotient is 0 / 0 for equal answers, has no bound, and multiplies the learning rate; 'mean-one' does not",
+  },
+  {
     path: null,
     decision: 1,
     what: 'a normalised improvement from a previous quality of 1',
@@ -233,14 +256,14 @@ export const assumptions: readonly Assumption[] = [
     why: 'the quotient is undefined, and nothing is left to improve',
   },
   {
-    path: null,
+    path: 'reward.mode',
     decision: 2,
     what: 'which steps get the normalised improvement',
-    chosen: "improve steps of a domain with reward mode 'improvement'; all others get the quality",
+    chosen: "'domain': improve steps of a domain made for improvement; all others get the quality",
     why: 'as the appendix describes the three domains',
   },
   {
-    path: null,
+    path: 'reward.minHeadroom',
     decision: 3,
     what: 'smallest divisor of a normalised improvement',
     chosen: '0.05',

@@ -5,9 +5,25 @@ import type { BufferEntry, Draw, History, Instance, Outcome } from './types.ts';
 export interface Arrival {
   instance: Instance;
   score: number;
+  /** Mean quality of the group that S was measured on. */
+  passRate: number;
   /** True: S is the parent's. False: S was measured on the instance's own group. */
   inherited: boolean;
 }
+
+/** What happened in a generation. */
+export interface Observed {
+  /** The instances that were played and those that grew from them, in order. */
+  arrivals: readonly Arrival[];
+  generation: number;
+  /** N: most entries kept … */
+  capacity: number;
+  /** … and most of one base task; null: no limit (decision 10). */
+  maxPerBaseTask: number | null;
+}
+
+/** Which of two entries rather stays; negative: the first. */
+export type Rank = (a: BufferEntry, b: BufferEntry) => number;
 
 /**
  * Update of the task buffer B (ExIt §4.1, Algorithm 1): the instance m' that was played enters with its measured S,
@@ -23,20 +39,32 @@ export interface Arrival {
  *    its newer S. Within one generation a measured S outranks an inherited one.
  * 3. A visit overwrites S (decision 13), also with 0.
  *
+ * 4. `maxPerBaseTask`: of one base task only so many stay, the best by the same order (decision 10).
+ *
  * Pure; the result is in order of entry, by (firstGeneration, ordinal).
  */
-export function insert(
+export const insert = (buffer: readonly BufferEntry[], observed: Observed): BufferEntry[] =>
+  insertBy(highestScoreFirst, buffer, observed);
+
+/**
+ * The same with another order of who stays. `smoothing`: weight of a newly measured pass rate beside the one that was
+ * measured before; 1 keeps the newest alone.
+ */
+export function insertBy(
+  rank: Rank,
   buffer: readonly BufferEntry[],
-  arrivals: readonly Arrival[],
-  { capacity, generation }: { capacity: number; generation: number },
+  { arrivals, generation, capacity, maxPerBaseTask }: Observed,
+  smoothing = 1,
 ): BufferEntry[] {
   const entries = new Map(buffer.map((entry) => [entry.instance.id, entry]));
-  for (const [ordinal, { instance, score, inherited }] of arrivals.entries()) {
+  for (const [ordinal, { instance, score, passRate, inherited }] of arrivals.entries()) {
     const known = entries.get(instance.id);
     if (known && inherited && !known.inherited && known.scoreGeneration === generation) continue;
+    const measuredBefore = known && !known.inherited && !inherited;
     entries.set(instance.id, {
       instance: known?.instance ?? instance,
       score,
+      passRate: measuredBefore ? (1 - smoothing) * known.passRate + smoothing * passRate : passRate,
       inherited,
       visits: (known?.visits ?? 0) + (inherited ? 0 : 1),
       firstGeneration: known?.firstGeneration ?? generation,
@@ -44,13 +72,22 @@ export function insert(
       ordinal: known?.ordinal ?? ordinal,
     });
   }
-  return [...entries.values()].sort(byRank).slice(0, capacity).sort(byEntry);
+  const kept: BufferEntry[] = [];
+  const ofTask = new Map<string, number>();
+  for (const entry of [...entries.values()].sort((a, b) => rank(a, b) || byEntry(b, a))) {
+    const { baseTaskId } = entry.instance;
+    const count = ofTask.get(baseTaskId) ?? 0;
+    if (kept.length === capacity) break;
+    if (maxPerBaseTask !== null && count >= maxPerBaseTask) continue;
+    ofTask.set(baseTaskId, count + 1);
+    kept.push(entry);
+  }
+  return kept.sort(byEntry);
 }
 
-/** Best first. */
-function byRank(a: BufferEntry, b: BufferEntry): number {
-  return b.score - a.score || b.scoreGeneration - a.scoreGeneration || byEntry(b, a);
-}
+export const newestScoreFirst: Rank = (a, b) => b.scoreGeneration - a.scoreGeneration;
+
+const highestScoreFirst: Rank = (a, b) => b.score - a.score || newestScoreFirst(a, b);
 
 function byEntry(a: BufferEntry, b: BufferEntry): number {
   return a.firstGeneration - b.firstGeneration || a.ordinal - b.ordinal;

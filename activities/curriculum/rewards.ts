@@ -3,11 +3,14 @@ import type { StepKind } from './types.ts';
 /** ExIt §3: the verified quality itself (math, tool use), or the normalised improvement (ML engineering). */
 export type RewardMode = 'verification' | 'improvement';
 
-/**
- * δ: an improvement is never divided by less than this. The paper divides by 1 − r_{k−1} alone, which at
- * r_{k−1} = 0.95 multiplies noise by 20 and makes jitter look learnable (decision 3).
- */
-export const minHeadroom = 0.05;
+export interface RewardRule {
+  mode: RewardMode;
+  /**
+   * δ: an improvement is never divided by less than this. The paper divides by 1 − r_{k−1} alone, δ = 0, which at
+   * r_{k−1} = 0.95 multiplies noise by 20 and makes jitter look learnable (decision 3).
+   */
+  minHeadroom: number;
+}
 
 /** Under this much headroom nothing is left to improve, and the paper's quotient is undefined (decision 1). */
 const exhausted = 1e-6;
@@ -25,7 +28,7 @@ const exhausted = 1e-6;
  * @param previousQuality r_{k−1}, of the history the step started from; null when it had no answer.
  */
 export function rewardOf(
-  mode: RewardMode,
+  { mode, minHeadroom }: RewardRule,
   step: StepKind,
   quality: number,
   previousQuality: number | null,

@@ -2,9 +2,12 @@ import type { RunConfig } from '../../workflows/contract/config.ts';
 import { TypedFailure } from '../../workflows/contract/failures.ts';
 import { keyOf, uniform } from '../random.ts';
 import { advantages } from './advantages.ts';
-import { expand, insert, type Arrival } from './insertion.ts';
+import { diversity, withBonus } from './diversity.ts';
+import { expand, type Arrival } from './insertion.ts';
 import { learnability } from './learnability.ts';
-import { isExhausted, rewardOf, type RewardMode } from './rewards.ts';
+import { isExhausted, rewardOf, type RewardMode, type RewardRule } from './rewards.ts';
+import { mean } from './statistics.ts';
+import { strategyOf } from './strategies/index.ts';
 import type { Conservation, Curriculum, Draw, Instance, Outcome, ScoredGroup } from './types.ts';
 
 /** One generation as the algorithm sees it, before scoring. */
@@ -16,15 +19,25 @@ export interface Generation {
   /** G finished rollouts for each draw, in the same order. */
   outcomes: readonly (readonly Outcome[])[];
   config: RunConfig;
-  rewardMode: RewardMode;
+  /** What the domain is made for. */
+  domainReward: RewardMode;
   generation: number;
   /** Where the base-task cursor stands after the draws. */
   cursor: Curriculum['cursor'];
 }
 
+/** And after. */
+export interface Scored {
+  groups: ScoredGroup[];
+  curriculum: Curriculum;
+  conservation: Conservation;
+  /** What the selection strategy says of itself, for the generation to come. */
+  selection: Record<string, number>;
+}
+
 /** A run's curriculum before its first generation. */
 export function emptyCurriculum(): Curriculum {
-  return { schema: 1, generation: 0, buffer: [], cursor: { epoch: 0, position: 0 } };
+  return { schema: 2, generation: 0, buffer: [], cursor: { epoch: 0, position: 0 } };
 }
 
 /**
@@ -35,11 +48,13 @@ export function emptyCurriculum(): Curriculum {
  *
  * 1. A group with equal rewards has no gradient: it is not trained on, but its S = 0 counts in B (decision 7).
  * 2. A group with a rollout that could not be graded is dropped as failed and leaves B as it is.
- * 3. `expand: one` grows an instance from one uniformly random finished rollout, `all` from each (decision 10: the
- *    paper's Algorithm 1 shows a single rollout). Truncated answers never become instances (decision 23).
- * 4. At p = 0 nothing is ever selected from B, so none is kept.
+ * 3. Which finished rollouts grow instances is the configuration's `expand` (decision 10: the paper's Algorithm 1 shows
+ *    a single rollout). Truncated answers never become instances (decision 23).
+ * 4. What B keeps is the strategy's affair.
  * 5. `overlong: mask`: a truncated answer counts in S and in the advantages of its group, but gives no gradient
  *    (decision 26); a group that has only such answers is filtered.
+ *
+ * 6. The diversity bonus multiplies advantages after they are scaled, and never touches S (decision 25).
  *
  * Pure: same arguments, same result.
  *
@@ -50,33 +65,37 @@ export function scoreGeneration({
   draws,
   outcomes,
   config,
-  rewardMode,
+  domainReward,
   generation,
   cursor,
-}: Generation): { groups: ScoredGroup[]; curriculum: Curriculum; conservation: Conservation } {
+}: Generation): Scored {
   assertComplete(draws, outcomes, config.sampling.rolloutsPerPrompt);
-  const groups = draws.map((draw, index) => scoreGroup(draw, outcomes[index]!, rewardMode, config.training));
+  const { mode, minHeadroom } = config.reward;
+  const rule: RewardRule = { mode: mode === 'domain' ? domainReward : mode, minHeadroom };
+  const groups = draws.map((draw, index) => scoreGroup(draw, outcomes[index]!, rule, config));
   const arrivals = draws.flatMap((draw, index): Arrival[] => {
-    const { dropped, learnability: score } = groups[index]!;
+    const { dropped, learnability: score, meanQuality: passRate } = groups[index]!;
     if (dropped === 'graderFailed') return [];
     const random = uniform(keyOf([config.seed, 'expand', generation, draw.ordinal]), 0);
     return [
-      { instance: draw.instance, score, inherited: false },
+      { instance: draw.instance, score, passRate, inherited: false },
       ...grow(draw, outcomes[index]!, config.curriculum, random).map((instance) => ({
         instance,
         score,
+        passRate,
         inherited: true,
       })),
-    ].filter(({ instance }) => !isExhausted(rewardMode, instance.quality));
+    ].filter(({ instance }) => !isExhausted(rule.mode, instance.quality));
   });
-  const buffer =
-    config.curriculum.selectProbability > 0
-      ? insert(curriculum.buffer, arrivals, { capacity: config.curriculum.capacity, generation })
-      : [];
+  const { selection, capacity, maxPerBaseTask } = config.curriculum;
+  const observed = { arrivals, generation, capacity, maxPerBaseTask };
+  const strategy = strategyOf(selection);
+  const buffer = strategy.observe(curriculum.buffer, observed);
   return {
     groups,
-    curriculum: { schema: 1, generation, buffer, cursor },
+    curriculum: { schema: 2, generation, buffer, cursor },
     conservation: conserve(groups, draws.length),
+    selection: strategy.metrics(buffer, generation + 1),
   };
 }
 
@@ -84,14 +103,16 @@ export function scoreGeneration({
 function scoreGroup(
   { ordinal, step, instance }: Draw,
   outcomes: readonly Outcome[],
-  mode: RewardMode,
-  { advantage: kind, overlong }: RunConfig['training'],
+  rule: RewardRule,
+  { training: { advantage: kind, overlong }, curriculum: { scoreOn, diversityBonus } }: RunConfig,
 ): ScoredGroup {
   const failed = outcomes.some(({ failure }) => failure !== null);
   const rewardsG = outcomes.map(({ quality }) =>
-    failed ? 0 : rewardOf(mode, step, quality, instance.quality),
+    failed ? 0 : rewardOf(rule, step, quality, instance.quality),
   );
-  const advantagesG = advantages(rewardsG, kind);
+  const plainG = advantages(rewardsG, kind);
+  const bonusG = diversityBonus && diversity(outcomes.map(embeddingOf), diversityBonus.scale);
+  const advantagesG = bonusG ? withBonus(plainG, bonusG, diversityBonus.positiveOnly) : plainG;
   const equal = rewardsG.every((reward) => reward === rewardsG[0]);
   const masked = overlong === 'mask' && outcomes.every(({ truncated }) => truncated);
   return {
@@ -99,7 +120,7 @@ function scoreGroup(
     instanceId: instance.id,
     step,
     dropped: failed ? 'graderFailed' : equal ? 'noSignal' : masked ? 'overlong' : null,
-    learnability: learnability(rewardsG),
+    learnability: learnability(scoreOn === 'reward' ? rewardsG : outcomes.map(({ quality }) => quality)),
     meanQuality: mean(outcomes.map(({ quality }) => quality)),
     meanReward: mean(rewardsG),
     rollouts: outcomes.map(({ rolloutId, quality }, rollout) => ({
@@ -107,11 +128,17 @@ function scoreGroup(
       quality,
       reward: rewardsG[rollout]!,
       advantage: advantagesG[rollout]!,
+      diversity: bonusG?.[rollout] ?? null,
     })),
   };
 }
 
-/** The instances m+ of a group; `random` in [0, 1) chooses the rollout of `expand: one`. */
+function embeddingOf({ rolloutId, embedding }: Outcome): ArrayLike<number> {
+  if (!embedding) throw new TypedFailure('ArtifactMissing', `rollout ${rolloutId} was never embedded`);
+  return embedding;
+}
+
+/** The instances m+ of a group; `random` in [0, 1) chooses among rollouts that are as good as each other. */
 function grow(
   draw: Draw,
   outcomes: readonly Outcome[],
@@ -119,8 +146,18 @@ function grow(
   random: number,
 ): Instance[] {
   const finished = outcomes.filter(({ truncated }) => !truncated);
-  const one = Math.floor(random * finished.length);
-  const chosen = which === 'all' ? finished : finished.slice(one, one + 1);
+  const qualities = finished.map(({ quality }) => quality);
+  const oneOf = (candidates: readonly Outcome[]) =>
+    candidates.slice(Math.floor(random * candidates.length)).slice(0, 1);
+  const at = (quality: number) => oneOf(finished.filter((outcome) => outcome.quality === quality));
+  const [best, worst] = [Math.max(...qualities), Math.min(...qualities)];
+  const chosen = {
+    one: () => oneOf(finished),
+    all: () => finished,
+    best: () => at(best),
+    worst: () => at(worst),
+    stratified: () => (best === worst ? at(best) : [...at(best), ...at(worst)]),
+  }[which]();
   return chosen.flatMap((outcome) => expand(draw, outcome, selfIteration));
 }
 
@@ -160,8 +197,4 @@ function assertComplete(
       seen.add(rolloutId);
     }
   }
-}
-
-function mean(numbers: readonly number[]): number {
-  return numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
 }

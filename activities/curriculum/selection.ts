@@ -3,7 +3,8 @@ import { TypedFailure } from '../../workflows/contract/failures.ts';
 import { keyOf, stream, uniform } from '../random.ts';
 import { baseInstance } from './identity.ts';
 import { truncate } from './insertion.ts';
-import type { BufferEntry, Curriculum, Draw, Instance, Message, StepKind } from './types.ts';
+import { strategyOf } from './strategies/index.ts';
+import type { Curriculum, Draw, Instance, Message, StepKind } from './types.ts';
 
 /** What a selection needs to know besides the curriculum. */
 export interface SelectionContext {
@@ -22,13 +23,13 @@ export interface SelectionContext {
 /**
  * Draws the prompts of one generation (ExIt §4.1, Algorithm 1 "Select").
  *
- *     slot i:  |B| ≥ B_min and u_i < p   →  an instance of B, P(m) ∝ exp(κ S_m), then a turn t′ uniform in 1…t
+ *     slot i:  |B| ≥ B_min and u_i < p   →  an instance of B as the strategy proposes, then a turn t′ uniform in 1…t
  *              else                      →  a base task of M
  *     step:    improve, or with probability p_div diverge; `base` where there is no answer to start from
  *
  * What the paper leaves open, and our choices:
- * 1. The buffer's slots are drawn *without* replacement, by Gumbel-top-k (decision 17): one batch never holds an
- *    instance twice, which would double its group. Slots that B cannot fill fall back to base tasks.
+ * 1. The buffer's slots are drawn *without* replacement (decision 17): one batch never holds an instance twice, which
+ *    would double its group. Slots that B cannot fill fall back to base tasks.
  * 2. Base tasks come from a seeded permutation, a new one each epoch, whose cursor moves only when a base task is
  *    drawn (decision 18). A task whose start is in the batch already, drawn from B or at the end of the epoch
  *    before, is passed over: its prompt is being played.
@@ -61,9 +62,11 @@ export function select(
   const inBatch = new Set<string>();
   const selected: Instance[] = [];
   const slots = wanted.filter(Boolean).length;
-  for (const { instance } of rankByGumbel(buffer, config.inverseTemperature, (id) =>
-    random('instance', generation, id),
-  )) {
+  const proposed = strategyOf(config.selection).propose(buffer, {
+    generation,
+    random: (id) => random('instance', generation, id),
+  });
+  for (const { instance } of proposed) {
     if (selected.length === slots) break;
     const turn = Math.floor(random('turn', generation, instance.id) * (instance.turn + 1));
     const start = truncate(instance, turn, config.selfIteration);
@@ -98,24 +101,6 @@ export function select(
       : { ordinal, source: 'taskSet', step: 'base', instance: drawBase() };
   });
   return { draws, cursor };
-}
-
-/**
- * Entries in an order whose first k are a draw of k without replacement, P(m) ∝ exp(κ S_m) at each step: sorted by
- * κ S_m + g_m with standard Gumbel noise g = −ln(−ln u) (Gumbel-top-k).
- */
-export function rankByGumbel(
-  buffer: readonly BufferEntry[],
-  inverseTemperature: number,
-  uniformOf: (instanceId: string) => number,
-): BufferEntry[] {
-  return buffer
-    .map((entry) => ({
-      entry,
-      key: inverseTemperature * entry.score - Math.log(-Math.log(uniformOf(entry.instance.id))),
-    }))
-    .sort((a, b) => (a.key === b.key ? 0 : a.key < b.key ? 1 : -1))
-    .map(({ entry }) => entry);
 }
 
 /** Base tasks from the cursor on: each epoch a new permutation of the task set, each task once. */

@@ -47,6 +47,8 @@ export interface BufferEntry {
   instance: Instance;
   /** Population variance of a group's rewards, in [0, 0.25] (ExIt §4.1). */
   score: number;
+  /** Mean quality of the group that S was measured on, in [0, 1]. */
+  passRate: number;
   /** True while S is its parent's: its own group has not been seen since. */
   inherited: boolean;
   visits: number;
@@ -58,7 +60,7 @@ export interface BufferEntry {
 
 /** Task buffer + base-task cursor: with the policy, everything a generation starts from. */
 export interface Curriculum {
-  schema: 1;
+  schema: 2;
   generation: number;
   buffer: BufferEntry[];
   /** Where the seeded, epoched permutation of base tasks stands. */
@@ -86,6 +88,8 @@ export interface Outcome {
   laterTurns?: Turn[];
   /** Only finished answers may become instances (decision: truncated ones are counted, not kept). */
   truncated: boolean;
+  /** Of the response, for the diversity bonus; absent without one. */
+  embedding?: ArrayLike<number>;
   /** Set when grading failed; the whole group is then dropped as failed. */
   failure: string | null;
 }
@@ -105,7 +109,15 @@ export interface ScoredGroup {
   learnability: number;
   meanQuality: number;
   meanReward: number;
-  rollouts: { rolloutId: string; quality: number; reward: number; advantage: number }[];
+  rollouts: {
+    rolloutId: string;
+    quality: number;
+    reward: number;
+    /** With the diversity bonus, where there is one. */
+    advantage: number;
+    /** d; null without a bonus. */
+    diversity: number | null;
+  }[];
 }
 
 /** drawn = trained + withoutSignal + filtered + failed, counted in prompts. */

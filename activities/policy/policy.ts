@@ -165,6 +165,11 @@ export interface Device {
   update(request: UpdateRequest, call?: Call): Promise<UpdateResult>;
   /** Log-prob of each token given all before it; null for the first. */
   logProbs(policy: Blob | null, sequences: number[][], call?: Call): Promise<(number | null)[][]>;
+  /**
+   * The embedding of each completion, in order: the mean of the base model's final hidden states over the completion's
+   * tokens, given its prompt. Every completion has at least one token.
+   */
+  embed(groups: { promptIds: number[]; completions: number[][] }[], call?: Call): Promise<Float32Array[][]>;
   /** The policy (1 − α) ref + α θ, elementwise. */
   blend(reference: Blob, policy: Blob, alpha: number): Promise<Uint8Array>;
   /** Process id of the engine child, for diagnosis and tests; null when it is not running. */

@@ -9,6 +9,7 @@ const stepColors: Partial<Record<StepName, string>> = {
   sample: 'var(--grey)',
   iterate: 'var(--blue)',
   evaluate: 'var(--yellow)',
+  embed: 'var(--teal)',
   score: 'var(--purple)',
   update: 'var(--green)',
   commit: 'var(--orange)',
@@ -114,8 +115,43 @@ export function curriculumFigures({ points }: ReportedRun): Html[] {
       size: 'small',
       value: ({ metrics }) => metrics.bufferSize,
     }),
+    ...(points.some(({ metrics }) => metrics.meanDiversity !== null)
+      ? [
+          measure(points, {
+            title: 'Diversity bonus',
+            note: 'Mean d of all rollouts: above 1 it makes every step larger.',
+            size: 'small',
+            value: ({ metrics }) => metrics.meanDiversity ?? 1,
+          }),
+        ]
+      : []),
+    ...Object.keys(points.at(-1)?.metrics.selection ?? {}).map((name) =>
+      measure(points, {
+        ...(selectionWords[name] ?? { title: `Selection: ${name}`, note: 'As the strategy reports it.' }),
+        size: 'small',
+        value: ({ metrics }) => metrics.selection[name] ?? 0,
+      }),
+    ),
   ];
 }
+
+/** What strategies report, for a reader. */
+const selectionWords: Record<string, { title: string; note: string }> = {
+  effectiveSampleSize: {
+    title: 'Spread of the selection',
+    note: 'Effective sample size 1 / Σ P²: over how many instances a draw is as good as evenly spread.',
+  },
+  replayable: {
+    title: 'Replayable instances',
+    note: 'Within the window of pass rates, and not too often seen.',
+  },
+  rested: { title: 'Rested instances', note: 'Replayable, and past their rest since the last visit.' },
+  due: { title: 'Due for a test', note: 'Instances not seen for so long that they come first.' },
+  meanPriority: { title: 'Mean priority', note: 'p̂ (1 − p̂) of the mean instance: 0.25 is a coin flip.' },
+  easy: { title: 'Easy instances', note: 'By their newest pass rate.' },
+  normal: { title: 'Normal instances', note: 'By their newest pass rate.' },
+  hard: { title: 'Hard instances', note: 'By their newest pass rate.' },
+};
 
 export function updateFigures({ points, config }: ReportedRun): Html[] {
   const { gradientClip, klCoefficient } = config.training;

@@ -66,6 +66,7 @@ const groupRow: Arbitrary<GroupRow> = fc.record({
   ...grade,
   reward: double,
   advantage: double,
+  diversity: fc.option(double),
   learnability: double,
   dropped: fc.option(text),
 });

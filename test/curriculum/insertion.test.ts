@@ -3,12 +3,17 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { expand, insert, truncate, type Arrival } from '../../activities/curriculum/insertion.ts';
 import type { BufferEntry } from '../../activities/curriculum/types.ts';
-import { answeredOnce, base, draw, entry, outcome } from './make.ts';
+import { answeredOnce, base, draw, entry, observed, outcome } from './make.ts';
 
 const instances = Array.from({ length: 30 }, (_, index) => answeredOnce(`task-${index}`, 'x'));
 const scores = fc.constantFrom(0, 0.109375, 0.1875, 0.234375, 0.25);
 const arrivalsOf = fc.array(
-  fc.record({ instance: fc.constantFrom(...instances), score: scores, inherited: fc.boolean() }),
+  fc.record({
+    instance: fc.constantFrom(...instances),
+    score: scores,
+    passRate: fc.constantFrom(0, 0.25, 1),
+    inherited: fc.boolean(),
+  }),
   { maxLength: 20 },
 );
 
@@ -29,18 +34,24 @@ function insertOneByOne(
     kept[kept.indexOf(known)] = {
       ...known,
       score: latest.score,
+      passRate: latest.passRate,
       inherited: latest.inherited,
       visits: known.visits + news.filter(({ inherited }) => !inherited).length,
       scoreGeneration: generation,
     };
   }
   const fresh = new Map<string, BufferEntry>();
-  for (const [ordinal, { instance, score, inherited }] of arrivals.entries()) {
+  for (const [ordinal, { instance, score, passRate, inherited }] of arrivals.entries()) {
     if (buffer.some((known) => known.instance.id === instance.id)) continue;
     const before = fresh.get(instance.id);
     if (before && !before.inherited && inherited) continue;
     fresh.set(instance.id, {
-      ...entry(instance, score, { inherited, firstGeneration: generation, scoreGeneration: generation }),
+      ...entry(instance, score, {
+        passRate,
+        inherited,
+        firstGeneration: generation,
+        scoreGeneration: generation,
+      }),
       ordinal: before?.ordinal ?? ordinal,
       visits: (before?.visits ?? 0) + (inherited ? 0 : 1),
     });
@@ -74,7 +85,7 @@ test('insertion is the rule of Algorithm 1 applied one arrival after the other',
         let buffer: BufferEntry[] = [];
         for (const [index, arrivals] of generations.entries()) {
           const expected = insertOneByOne(buffer, arrivals, capacity, index + 1);
-          buffer = insert(buffer, arrivals, { capacity, generation: index + 1 });
+          buffer = insert(buffer, observed(arrivals, index + 1, capacity));
           assert.deepEqual(buffer, expected);
           assert.ok(buffer.length <= capacity);
           assert.equal(new Set(buffer.map(({ instance }) => instance.id)).size, buffer.length);
@@ -87,8 +98,8 @@ test('insertion is the rule of Algorithm 1 applied one arrival after the other',
 test('no entry left out is better than one kept', () => {
   fc.assert(
     fc.property(arrivalsOf, fc.integer({ min: 1, max: 8 }), (arrivals, capacity) => {
-      const all = insert([], arrivals, { capacity: 1000, generation: 1 });
-      const kept = insert([], arrivals, { capacity, generation: 1 });
+      const all = insert([], observed(arrivals, 1));
+      const kept = insert([], observed(arrivals, 1, capacity));
       const lowest = Math.min(...kept.map(({ score }) => score));
       const left = all.filter(({ instance }) => !kept.some((one) => one.instance.id === instance.id));
       assert.equal(kept.length, Math.min(capacity, all.length));
@@ -103,10 +114,7 @@ test('among equals the oldest score leaves, also when its entry is the younger o
     entry(a, 0.1, { firstGeneration: 1, scoreGeneration: 5 }),
     entry(b, 0.1, { firstGeneration: 3, scoreGeneration: 3 }),
   ];
-  const after = insert(buffer, [{ instance: c, score: 0.1, inherited: true }], {
-    capacity: 2,
-    generation: 6,
-  });
+  const after = insert(buffer, observed([{ instance: c, score: 0.1, passRate: 0, inherited: true }], 6, 2));
   assert.deepEqual(
     after.map(({ instance }) => instance.id),
     [a.id, c.id],
@@ -116,16 +124,37 @@ test('among equals the oldest score leaves, also when its entry is the younger o
 test('a visit overwrites the score and keeps the origin; a lower arrival stays out', () => {
   const [a, b] = instances as [(typeof instances)[0], (typeof instances)[0]];
   const buffer = [entry(a, 0.25, { inherited: true, visits: 0, firstGeneration: 2, ordinal: 7 })];
-  const visited = insert(buffer, [{ instance: { ...a, depth: 9 }, score: 0.2, inherited: false }], {
-    capacity: 1,
-    generation: 4,
-  });
+  const visited = insert(
+    buffer,
+    observed([{ instance: { ...a, depth: 9 }, score: 0.2, passRate: 0.75, inherited: false }], 4, 1),
+  );
   assert.deepEqual(visited, [
-    entry(a, 0.2, { inherited: false, visits: 1, firstGeneration: 2, scoreGeneration: 4, ordinal: 7 }),
+    entry(a, 0.2, { passRate: 0.75, visits: 1, firstGeneration: 2, scoreGeneration: 4, ordinal: 7 }),
   ]);
   assert.deepEqual(
-    insert(visited, [{ instance: b, score: 0.19, inherited: false }], { capacity: 1, generation: 5 }),
+    insert(visited, observed([{ instance: b, score: 0.19, passRate: 0, inherited: false }], 5, 1)),
     visited,
+  );
+});
+
+test('of one base task only so many stay, the best of them', () => {
+  const arrivals = ['a', 'b'].flatMap((task) =>
+    [0.1, 0.25, 0.2].map((score, i) => ({
+      instance: answeredOnce(task, `${i}`),
+      score: task === 'a' ? score : score / 10,
+      passRate: 0.5,
+      inherited: true,
+    })),
+  );
+  const kept = insert([], { ...observed(arrivals, 1, 4), maxPerBaseTask: 2 });
+  assert.deepEqual(
+    kept.map(({ instance, score }) => [instance.baseTaskId, score]),
+    [
+      ['a', 0.25],
+      ['a', 0.2],
+      ['b', 0.025],
+      ['b', 0.02],
+    ],
   );
 });
 
@@ -134,10 +163,10 @@ test('an answer repeated word for word is no new instance: its own measured scor
   const [child] = expand(draw(0, start, 'improve'), outcome('r1', 1, { response: 'same' }), true);
   assert.equal(child!.id, start.id);
   const arrivals = [
-    { instance: start, score: 0.2, inherited: false },
-    { instance: child!, score: 0.2, inherited: true },
+    { instance: start, score: 0.2, passRate: 0.5, inherited: false },
+    { instance: child!, score: 0.2, passRate: 0.5, inherited: true },
   ];
-  const [kept, ...others] = insert([], arrivals, { capacity: 8, generation: 3 });
+  const [kept, ...others] = insert([], observed(arrivals, 3, 8));
   assert.equal(others.length, 0);
   assert.equal(kept!.inherited, false);
   assert.equal(kept!.instance.depth, 1);

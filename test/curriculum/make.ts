@@ -1,4 +1,5 @@
 import { baseInstance, answered, instanceOf } from '../../activities/curriculum/identity.ts';
+import type { Arrival, Observed } from '../../activities/curriculum/insertion.ts';
 import type { BufferEntry, Draw, Instance, Outcome } from '../../activities/curriculum/types.ts';
 import type { RunConfig } from '../../workflows/contract/config.ts';
 import diverge from '../../presets/diverge.json' with { type: 'json' };
@@ -37,6 +38,7 @@ export function entry(instance: Instance, score: number, rest: Partial<BufferEnt
   return {
     instance,
     score,
+    passRate: 0.5,
     inherited: false,
     visits: 1,
     firstGeneration: 1,
@@ -52,4 +54,22 @@ export function draw(ordinal: number, instance: Instance, step: Draw['step'] = '
 
 export function outcome(rolloutId: string, quality: number, rest: Partial<Outcome> = {}): Outcome {
   return { rolloutId, quality, response: `answer ${rolloutId}`, truncated: false, failure: null, ...rest };
+}
+
+/** What comes into a buffer of this generation, without a limit for base tasks. */
+export const observed = (arrivals: readonly Arrival[], generation: number, capacity = 1000): Observed => ({
+  arrivals,
+  generation,
+  capacity,
+  maxPerBaseTask: null,
+});
+
+/** Σ (observed − expected)² / expected. */
+export function chiSquare(counts: readonly number[], probabilities: readonly number[]): number {
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  return counts.reduce(
+    (sum, count, index) =>
+      sum + (count - total * probabilities[index]!) ** 2 / (total * probabilities[index]!),
+    0,
+  );
 }

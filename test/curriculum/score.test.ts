@@ -21,7 +21,7 @@ function score(
     draws,
     outcomes,
     config,
-    rewardMode: 'verification',
+    domainReward: 'verification',
     generation: 1,
     cursor,
     ...rest,
@@ -152,10 +152,77 @@ test('expand one grows from each finished rollout equally often', () => {
   for (const rollout of [0, 1, 3]) assert.ok(Math.abs(counts[rollout]! - 200) < 48, String(counts));
 });
 
+test('expand best, worst and stratified grow from rollouts of the highest and the lowest quality', () => {
+  const grown = (expand: RunConfig['curriculum']['expand'], qualities: number[]) => {
+    const found = new Set<string>();
+    for (let generation = 1; generation <= 40; generation++) {
+      const options = { config: configWith({ selectProbability: 0.5, expand }), generation };
+      const { curriculum } = score([draw(0, base('a'))], [group('a', qualities)], options);
+      const children = curriculum.buffer.flatMap(({ instance }) => instance.parent?.rolloutId ?? []);
+      found.add(children.map((id) => id.slice(2)).join('+'));
+    }
+    return [...found].sort();
+  };
+  assert.deepEqual(grown('best', [1, 0.5, 1, 0]), ['0', '2']);
+  assert.deepEqual(grown('worst', [1, 0.5, 1, 0]), ['3']);
+  assert.deepEqual(grown('stratified', [1, 0.5, 1, 0]), ['0+3', '2+3']);
+  assert.deepEqual(grown('stratified', [0, 0, 0, 0]), ['0', '1', '2', '3']);
+});
+
+test('learnability may be that of the qualities, and rewards of another kind than the domain’s', () => {
+  const start = answeredOnce('a', 'half', 0.5);
+  const improvement = { ...config, reward: { mode: 'improvement' as const, minHeadroom: 0 } };
+  const scoreOf = (scoreOn: RunConfig['curriculum']['scoreOn']) =>
+    score([draw(0, start, 'improve')], [group('x', [1, 0.5, 0.5, 0])], {
+      config: { ...improvement, curriculum: { ...config.curriculum, scoreOn } },
+    }).groups[0]!;
+  assert.deepEqual(
+    scoreOf('reward').rollouts.map(({ reward }) => reward),
+    [1, 0, 0, 0],
+  );
+  assert.equal(scoreOf('reward').learnability, 0.1875);
+  assert.equal(scoreOf('quality').learnability, 0.125);
+});
+
+test('the diversity bonus multiplies advantages and leaves learnability alone', () => {
+  const exit = configWith(
+    { diversityBonus: { embedder: 'reference', scale: 'paper', positiveOnly: false } },
+    { advantage: 'centered' },
+  );
+  const spread = [
+    [2, 0],
+    [0, 0],
+    [1, 2],
+    [1, -2],
+  ];
+  const outcomes = group('a', [1, 0, 0, 0]).map((one, i) => ({ ...one, embedding: spread[i]! }));
+  const { groups } = score([draw(0, base('a'))], [outcomes], { config: exit });
+  assert.deepEqual(
+    groups[0]!.rollouts.map(({ diversity, advantage }) => [diversity, advantage]),
+    [
+      [1, 0.75],
+      [1, -0.25],
+      [2, -0.5],
+      [2, -0.5],
+    ],
+  );
+  assert.equal(groups[0]!.learnability, 0.1875);
+  assert.throws(() => score([draw(0, base('a'))], [group('a', [1, 0, 0, 0])], { config: exit }), {
+    name: 'ArtifactMissing',
+    message: /rollout a-0 was never embedded/,
+  });
+});
+
 test('plain GRPO keeps no buffer, the curriculum strategy only base tasks', () => {
   const buffer = (selectProbability: number) =>
     score([draw(0, base('a'))], [group('a', [1, 0, 0, 0])], {
-      config: configWith({ selectProbability, selfIteration: false, divergeProbability: 0, expand: 'all' }),
+      config: configWith({
+        selectProbability,
+        selection: selectProbability === 0 ? { name: 'uniform' } : config.curriculum.selection,
+        selfIteration: false,
+        divergeProbability: 0,
+        expand: 'all',
+      }),
     }).curriculum.buffer.map(({ instance }) => instance.kind);
   assert.deepEqual(buffer(0), []);
   assert.deepEqual(buffer(0.5), ['base']);
@@ -164,7 +231,7 @@ test('plain GRPO keeps no buffer, the curriculum strategy only base tasks', () =
 test('improvement mode: normalised rewards, and nothing kept that cannot be improved', () => {
   const start = answeredOnce('a', 'half', 0.5);
   const { groups, curriculum } = score([draw(0, start, 'improve')], [group('x', [1, 0.75, 0.5, 0])], {
-    rewardMode: 'improvement',
+    domainReward: 'improvement',
   });
   assert.deepEqual(
     groups[0]!.rollouts.map(({ reward }) => reward),

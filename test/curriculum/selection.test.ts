@@ -3,10 +3,9 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { identityOf, instanceOf } from '../../activities/curriculum/identity.ts';
 import { emptyCurriculum } from '../../activities/curriculum/score.ts';
-import { rankByGumbel, select } from '../../activities/curriculum/selection.ts';
+import { select } from '../../activities/curriculum/selection.ts';
 import type { BufferEntry, Curriculum } from '../../activities/curriculum/types.ts';
-import { stream } from '../../activities/random.ts';
-import { answeredOnce, base, begin, configWith, entry } from './make.ts';
+import { answeredOnce, base, begin, chiSquare, configWith, entry } from './make.ts';
 
 const names = (count: number) => Array.from({ length: count }, (_, index) => `task-${index}`);
 const holding = (buffer: BufferEntry[]): Curriculum => ({ ...emptyCurriculum(), buffer });
@@ -20,17 +19,7 @@ const context = (rest: Partial<Parameters<typeof select>[2]> = {}) => ({
 });
 const always = configWith({ selectProbability: 1, minimumSize: 1 }).curriculum;
 
-/** Σ (observed − expected)² / expected. */
-function chiSquare(observed: number[], probabilities: number[]): number {
-  const total = observed.reduce((sum, count) => sum + count, 0);
-  return observed.reduce(
-    (sum, count, index) =>
-      sum + (count - total * probabilities[index]!) ** 2 / (total * probabilities[index]!),
-    0,
-  );
-}
-
-test('instances are selected in proportion to exp(κ S)', () => {
+test('instances are selected in proportion to exp(κ S), κ = 10', () => {
   const scores = [0, 0.109, 0.109, 0.188, 0.234, 0.25, 0.25, 0.05];
   const buffer = scores.map((score, index) => entry(answeredOnce(`task-${index}`, 'x'), score));
   const counts = scores.map(() => 0);
@@ -38,7 +27,7 @@ test('instances are selected in proportion to exp(κ S)', () => {
     const { draws } = select(holding(buffer), always, context({ generation, prompts: 1 }));
     counts[buffer.findIndex(({ instance }) => instance.id === draws[0]!.instance.id)]!++;
   }
-  const weights = scores.map((score) => Math.exp(always.inverseTemperature * score));
+  const weights = scores.map((score) => Math.exp(10 * score));
   const sum = weights.reduce((total, weight) => total + weight, 0);
   // 99.9 % quantile of χ² with 7 degrees of freedom.
   assert.ok(
@@ -48,27 +37,6 @@ test('instances are selected in proportion to exp(κ S)', () => {
     ) < 24.32,
     String(counts),
   );
-});
-
-test('Gumbel-top-k is sequential sampling without replacement', () => {
-  const scores = [0, 0.1, 0.2, 0.25];
-  const buffer = scores.map((score, index) => entry(answeredOnce(`task-${index}`, 'x'), score));
-  const random = stream(['gumbel test']);
-  const weights = scores.map((score) => Math.exp(10 * score));
-  const pairs = scores.flatMap((_, first) =>
-    scores.flatMap((_, second) => (first === second ? [] : [[first, second] as const])),
-  );
-  const sum = weights.reduce((total, weight) => total + weight, 0);
-  const probabilities = pairs.map(
-    ([first, second]) => (weights[first]! / sum) * (weights[second]! / (sum - weights[first]!)),
-  );
-  const counts = pairs.map(() => 0);
-  for (let trial = 0; trial < 20_000; trial++) {
-    const [first, second] = rankByGumbel(buffer, 10, random).map((one) => buffer.indexOf(one));
-    counts[pairs.findIndex((pair) => pair[0] === first && pair[1] === second)]!++;
-  }
-  // 99.9 % quantile of χ² with 11 degrees of freedom.
-  assert.ok(chiSquare(counts, probabilities) < 31.26, String(counts));
 });
 
 test('the share of buffer slots and of diverge steps is p and p_div', () => {

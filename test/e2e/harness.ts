@@ -13,7 +13,7 @@ const workerScript = fileURLToPath(new URL('./workerProcess.ts', import.meta.url
 
 /** A small run with the real model: every step happens, in under a minute. */
 export const smallConfig: RunConfig = {
-  strategy: 'diverge',
+  strategy: 'exit',
   seed: 3,
   generations: 2,
   model: 'SmolLM2-135M-Instruct',
@@ -30,9 +30,13 @@ export const smallConfig: RunConfig = {
     selectProbability: 0.5,
     selfIteration: true,
     divergeProbability: 0.3,
-    inverseTemperature: 10,
+    selection: { name: 'softmax', inverseTemperature: 10, staleness: 0, perEpisode: false },
+    scoreOn: 'reward',
     expand: 'one',
+    maxPerBaseTask: null,
+    diversityBonus: { embedder: 'reference', scale: 'paper', positiveOnly: false },
   },
+  reward: { mode: 'domain', minHeadroom: 0.05 },
   sampling: {
     promptsPerGeneration: 6,
     rolloutsPerPrompt: 6,
@@ -58,8 +62,10 @@ export const tinyConfig: RunConfig = {
   curriculum: {
     ...smallConfig.curriculum,
     selectProbability: 0,
+    selection: { name: 'uniform' },
     selfIteration: false,
     divergeProbability: 0,
+    diversityBonus: null,
   },
   sampling: { ...smallConfig.sampling, promptsPerGeneration: 2, rolloutsPerPrompt: 2, maxNewTokens: 4 },
   evaluation: { ...smallConfig.evaluation, tasks: 2, depth: 0 },

@@ -134,6 +134,8 @@ test('a generation reads as a story in the Temporal CLI', async () => {
   );
   assert.deepEqual(story.map(([activityId]) => activityId as string).sort(), [
     'g1-commit',
+    'g1-embed-1',
+    'g1-embed-2',
     'g1-evaluate-1',
     'g1-evaluate-2',
     'g1-iterate-1',
@@ -144,6 +146,7 @@ test('a generation reads as a story in the Temporal CLI', async () => {
   ]);
   const summaries = new Map(story as [string, string][]);
   assert.equal(summaries.get('g1-iterate-2'), 'gen 1 · iterate 2/2 · 3 prompts × 6');
+  assert.equal(summaries.get('g1-embed-1'), 'gen 1 · embed 1/2 · for the diversity bonus');
   assert.match(summaries.get('g1-update') ?? '', /^gen 1 · update · GRPO on \d groups with signal$/);
   for (const summary of summaries.values()) assert.ok(summary.length < 60, summary);
 });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { SelectionConfig } from './selection.ts';
 
 const probability = z.number().min(0).max(1);
 const positive = z.number().positive();
@@ -21,6 +22,19 @@ const ArithmeticDomain = z.strictObject({
 export const DomainConfig = z.discriminatedUnion('name', [ArithmeticDomain]);
 export type DomainConfig = z.infer<typeof DomainConfig>;
 
+/**
+ * Multiplies each rollout's advantage by how far its solution lies from the middle of its group's (ExIt §4.2, eq. 6).
+ */
+export const DiversityBonusConfig = z.strictObject({
+  /** What embeds a solution: the mean of the base model's hidden states over the answer's tokens. */
+  embedder: z.enum(['reference']),
+  /** The paper's quotient (at most 10), or one whose mean over the group is 1, or one from 0 to 1. */
+  scale: z.enum(['paper', 'mean-one', 'min-max']),
+  /** Leaves negative advantages as they are. */
+  positiveOnly: z.boolean(),
+});
+export type DiversityBonusConfig = z.infer<typeof DiversityBonusConfig>;
+
 /** The curriculum: the task buffer B and how prompts are drawn from it (ExIt §4.1, Algorithm 1). */
 export const CurriculumConfig = z.strictObject({
   /** N: scored instances kept. */
@@ -33,14 +47,32 @@ export const CurriculumConfig = z.strictObject({
   selfIteration: z.boolean(),
   /** p_div: probability that a self-iteration step diverges instead of improving. */
   divergeProbability: probability,
-  /** κ: selection ∝ exp(κ S). The paper gives none. */
-  inverseTemperature: z.number().nonnegative(),
-  /** Which rollouts of a group enter the buffer as new instances (the paper's Algorithm 1 shows one rollout). */
-  expand: z.enum(['one', 'all']),
+  /** How instances are drawn from the buffer, and which are kept. */
+  selection: SelectionConfig,
+  /** Learnability S is the variance of what GRPO trains on, or of the qualities (ExIt §4.1 can be read both ways). */
+  scoreOn: z.enum(['reward', 'quality']),
+  /**
+   * Which finished rollouts of a group enter the buffer as new instances: one at random (the paper's Algorithm 1 shows
+   * one rollout), all, one of the best or of the worst, or one of each (`stratified`).
+   */
+  expand: z.enum(['one', 'all', 'best', 'worst', 'stratified']),
+  /** Most instances of one base task in the buffer; null: no limit. */
+  maxPerBaseTask: count.nullable(),
+  /** null: none. */
+  diversityBonus: DiversityBonusConfig.nullable(),
   /** Replaces our wording of the step prompts; `{request}` and `{response}` are filled in. */
   prompts: z.strictObject({ improve: z.string(), diverge: z.string() }).optional(),
 });
 export type CurriculumConfig = z.infer<typeof CurriculumConfig>;
+
+/** What GRPO trains on, made of qualities (ExIt §3). */
+export const RewardConfig = z.strictObject({
+  /** The verified quality, the normalised improvement over the answer before, or whichever the domain is made for. */
+  mode: z.enum(['domain', 'verification', 'improvement']),
+  /** δ: an improvement is divided by what was left to improve, but never by less than this. The paper has no δ: 0. */
+  minHeadroom: probability,
+});
+export type RewardConfig = z.infer<typeof RewardConfig>;
 
 /** Which tokens may be drawn at all. */
 const cut = {
@@ -92,7 +124,8 @@ export const TrainingConfig = z.strictObject({
   minibatches: count,
   /** What truncated answers give: a gradient like others, or none; they count in a group's statistics either way. */
   overlong: z.enum(['train', 'mask']),
-  advantage: z.enum(['standard', 'centered']),
+  /** (r − mean) / std, r − mean, or (r − mean) / mean (MaxRL). */
+  advantage: z.enum(['standard', 'centered', 'max-rl']),
   lossNormalisation: z.enum(['sequence', 'token', 'constant']),
   /**
    * The adapter that is trained beside the frozen model: a low-rank change of these linears of every layer, scaled by
@@ -140,7 +173,7 @@ export type DeviceKind = z.infer<typeof DeviceKind>;
 export const RunConfig = z
   .strictObject({
     /** The place in the ladder of ExIt Table 1; checked against the curriculum's values. */
-    strategy: z.enum(['grpo', 'curriculum', 'improve', 'diverge']),
+    strategy: z.enum(['grpo', 'curriculum', 'improve', 'diverge', 'exit']),
     /** Seed of everything random in the run. */
     seed: z.int().nonnegative(),
     generations: count.max(100_000),
@@ -148,6 +181,7 @@ export const RunConfig = z
     model: z.string().min(1),
     domain: DomainConfig,
     curriculum: CurriculumConfig,
+    reward: RewardConfig,
     sampling: SamplingConfig,
     training: TrainingConfig,
     evaluation: EvaluationConfig,
@@ -163,15 +197,23 @@ export const RunConfig = z
     const wrong = (path: PropertyKey[], message: string) =>
       context.addIssue({ code: 'custom', path, message });
     const expected = {
-      grpo: { select: false, selfIteration: false, diverge: false },
-      curriculum: { select: true, selfIteration: false, diverge: false },
-      improve: { select: true, selfIteration: true, diverge: false },
-      diverge: { select: true, selfIteration: true, diverge: true },
+      grpo: { select: false, selfIteration: false, diverge: false, bonus: false },
+      curriculum: { select: true, selfIteration: false, diverge: false, bonus: false },
+      improve: { select: true, selfIteration: true, diverge: false, bonus: false },
+      diverge: { select: true, selfIteration: true, diverge: true, bonus: false },
+      exit: { select: true, selfIteration: true, diverge: true, bonus: true },
     }[config.strategy];
     if (curriculum.selectProbability > 0 !== expected.select)
       wrong(
         ['curriculum', 'selectProbability'],
         `strategy '${config.strategy}' needs it ${expected.select ? '> 0' : '= 0'}`,
+      );
+    if ((curriculum.selection.name !== 'uniform') !== expected.select)
+      wrong(
+        ['curriculum', 'selection', 'name'],
+        expected.select
+          ? `strategy '${config.strategy}' selects from the buffer, which 'uniform' does not`
+          : `strategy '${config.strategy}' needs it 'uniform'`,
       );
     if (curriculum.selfIteration !== expected.selfIteration)
       wrong(
@@ -182,6 +224,11 @@ export const RunConfig = z
       wrong(
         ['curriculum', 'divergeProbability'],
         `strategy '${config.strategy}' needs it ${expected.diverge ? '> 0' : '= 0'}`,
+      );
+    if ((curriculum.diversityBonus !== null) !== expected.bonus)
+      wrong(
+        ['curriculum', 'diversityBonus'],
+        expected.bonus ? "strategy 'exit' needs one" : `strategy '${config.strategy}' needs it null`,
       );
     if (curriculum.minimumSize > curriculum.capacity)
       wrong(

@@ -6,6 +6,7 @@ export const stepNames = [
   'sample',
   'iterate',
   'evaluate',
+  'embed',
   'score',
   'update',
   'commit',

@@ -104,11 +104,21 @@ export const EvaluateResult = z.strictObject({
 });
 export type EvaluateResult = z.infer<typeof EvaluateResult>;
 
+export interface EmbedInput extends From {
+  place: Place;
+  shard: Shard;
+  rollouts: Ref;
+}
+export const EmbedResult = z.strictObject({ embeddings: Ref, answers: z.int(), seconds });
+export type EmbedResult = z.infer<typeof EmbedResult>;
+
 export interface ScoreInput extends From {
   generation: number;
   plan: Ref;
   rollouts: Ref[];
   graded: Ref[];
+  /** By shard; none without a diversity bonus. */
+  embeddings?: Ref[];
 }
 export const ScoreResult = z.strictObject({
   groups: Ref,
@@ -119,6 +129,10 @@ export const ScoreResult = z.strictObject({
   conservation: Conservation,
   /** The task buffer after this generation. */
   buffer: z.strictObject({ size: z.int(), meanDepth: z.number(), maxDepth: z.int(), meanScore: z.number() }),
+  /** What the selection strategy says of itself, by name. */
+  selection: z.record(z.string(), z.number()),
+  /** Mean diversity bonus d of all rollouts; null without one. */
+  meanDiversity: z.number().nullable(),
   seconds,
 });
 export type ScoreResult = z.infer<typeof ScoreResult>;
@@ -144,6 +158,7 @@ export interface CommitInput extends From {
   plan: Ref;
   rollouts: Ref[];
   graded: Ref[];
+  embeddings?: Ref[];
   score: ScoreResult;
   update: UpdateStepResult;
   /** Seconds by step, summed over shards. */
@@ -174,6 +189,7 @@ export interface Activities {
   sample(input: From): Promise<PlanResult>;
   iterate(input: IterateInput): Promise<IterateResult>;
   evaluate(input: EvaluateInput): Promise<EvaluateResult>;
+  embed(input: EmbedInput): Promise<EmbedResult>;
   score(input: ScoreInput): Promise<ScoreResult>;
   update(input: UpdateInput): Promise<UpdateStepResult>;
   commit(input: CommitInput): Promise<CommitResult>;

@@ -87,6 +87,7 @@ export async function openDevice(options: DeviceOptions): Promise<Device> {
       ),
     logProbs: (policy, sequences, call) =>
       perform('logProbs', { policy: policy?.sha256 ?? null, sequences }, [policy], call),
+    embed: (groups, call) => perform('embed', { groups }, [], call),
     blend: (reference, policy, alpha) =>
       perform('blend', { reference: reference.sha256, policy: policy.sha256, alpha }, [reference, policy]),
     processId: () => (engine?.alive ? engine.pid : null),

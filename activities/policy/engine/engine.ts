@@ -4,6 +4,7 @@ import { decodeOptimizer, encodeOptimizer } from '../learner/optimizerState.ts';
 import { freshAdamW } from '../learner/adamw.ts';
 import { Accelerator } from '../graph/accelerator.ts';
 import { passesWithin } from '../learner/checkpointing.ts';
+import { embeddings } from '../learner/embeddings.ts';
 import { logProbs } from '../learner/logProbs.ts';
 import { update } from '../learner/update.ts';
 import type { Tokenizer } from '../policy.ts';
@@ -89,6 +90,10 @@ export class Engine {
         const policy = sha256 === null ? null : await policyOf(sha256);
         const program = await this.programs.get('textLogProb', policy, around.betweenSteps);
         return logProbs(program.bind(feedsOf(policy)), sequences, config, around.betweenSteps);
+      }
+      case 'embed': {
+        const program = await this.programs.get('embedding', null, around.betweenSteps);
+        return embeddings(program, call.input.groups, around.betweenSteps);
       }
       case 'update':
         return this.#update(await policyOf(call.input.policy), call.input, around);

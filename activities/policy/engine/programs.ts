@@ -2,6 +2,7 @@ import type { Program, ProgramOptions } from '../graph/program.ts';
 import {
   arrangeWeights,
   decodeProgram,
+  embeddingProgram,
   logProbProgram,
   prefillProgram,
   textLogProbProgram,
@@ -20,6 +21,7 @@ export type ProgramKind =
   | 'decode' // the next token of every rollout
   | 'logProb' // log-probs of completions, each prompt once
   | 'textLogProb' // log-probs of plain sequences
+  | 'embedding' // means of hidden states over completions, by the model as it is
   | 'training' // loss and gradients
   | 'checkpointedTraining'; // the same, in less memory and more time
 
@@ -78,6 +80,8 @@ export function openPrograms(checkpoint: Checkpoint, options: ProgramOptions): P
         return logProbProgram(weights, trainable, options);
       case 'textLogProb':
         return textLogProbProgram(weights, trainable, options);
+      case 'embedding':
+        return embeddingProgram(weights, options);
       case 'training':
       case 'checkpointedTraining':
         if (!trainable) throw new RangeError('there is nothing to train without a policy');

@@ -1,6 +1,7 @@
 import type { FailureType } from '../../../workflows/contract/failures.ts';
 import type { Completion, ModelInfo, Progress, SampleOptions, SamplePrompt } from '../policy.ts';
 import type { UpdateRequest, UpdateResult } from '../policy.ts';
+import type { Group } from '../model/layout.ts';
 import type { LoraShape } from '../weights/adapter.ts';
 
 /**
@@ -23,6 +24,7 @@ export interface Operations {
     output: UpdateResult;
   };
   logProbs: { input: { policy: string | null; sequences: number[][] }; output: (number | null)[][] };
+  embed: { input: { groups: Group[] }; output: Float32Array[][] };
   blend: { input: { reference: string; policy: string; alpha: number }; output: Uint8Array };
 }
 export type Operation = keyof Operations;

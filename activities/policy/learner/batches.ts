@@ -10,6 +10,11 @@ export interface Slice {
 /** What one forward and backward pass computes: slices side by side. */
 export type MicroBatch = Slice[];
 
+/** What packing looks at of a group. */
+export interface Packable extends Pick<TrainGroup, 'promptIds'> {
+  completions: readonly Pick<TrainGroup['completions'][number], 'tokenIds' | 'trained'>[];
+}
+
 /** What one more pass costs besides its tokens, in tokens. */
 const passCost = 50;
 
@@ -26,7 +31,7 @@ const emptySlotCost = 0.25;
  * cheapest there are, weighing empty slots against reading prompts again. A function of the groups alone, in a fixed
  * order.
  */
-export function packMicroBatches(groups: readonly TrainGroup[], tokenBudget: number): MicroBatch[] {
+export function packMicroBatches(groups: readonly Packable[], tokenBudget: number): MicroBatch[] {
   const rankedByGroup = groups.map(({ completions }) =>
     completions
       .map(({ tokenIds, trained }, index) => ({ index, length: tokenIds.length, trained }))

@@ -173,30 +173,60 @@ export interface GroupLayout extends Layout {
 }
 
 export function layoutGroups(groups: readonly Group[]): GroupLayout {
-  const prompts = groups.map(({ promptIds }) => promptIds);
-  demandPrompts(prompts);
-  const [N, P] = [groups.length, longest(prompts)];
-  const G = longest(groups.map(({ completions }) => completions));
-  const C = longest(groups.flatMap(({ completions }) => completions));
-  const tokens = new Rows();
   const scored = new Scored();
-  const ranges = groups.map(({ promptIds, completions }, n) => {
-    const prompt = tokens.put(promptIds, 0, n * P);
-    return completions.map((ids, g) => {
-      const first = tokens.put(ids, promptIds.length, N * P + (n * G + g) * C);
+  const { symbols, feeds, rows } = layRows(groups);
+  const ranges = groups.map(({ promptIds, completions }, n) =>
+    completions.map((ids, g) => {
+      const { prompt, completions: firsts } = rows[n]!;
       // The first token of a completion is predicted by the last of the prompt.
-      return scored.put(ids, (i) => (i === 0 ? prompt + promptIds.length - 1 : first + i - 1));
-    });
-  });
+      return scored.put(ids, (i) => (i === 0 ? prompt + promptIds.length - 1 : firsts[g]! + i - 1));
+    }),
+  );
   return {
-    symbols: { T: tokens.count, N, P, G, C, ...scored.symbols },
-    feeds: { ...tokens.feeds(N * P + N * G * C), ...scored.feeds, promptMask: promptMaskOf(prompts, P) },
+    symbols: { ...symbols, ...scored.symbols },
+    feeds: { ...feeds, ...scored.feeds },
     rows: scored.count,
     rowsOf: (group, completion) => {
       const range = ranges[group]?.[completion];
       if (!range) throw new RangeError(`there is no completion ${completion} in group ${group}`);
       return range;
     },
+  };
+}
+
+/**
+ * For `embeddingProgram`, laid out in the same way: E completions, in order of group and completion, each with equal
+ * weights for its tokens.
+ */
+export function layoutMeans(groups: readonly Group[]): Layout {
+  const { symbols, feeds, rows } = layRows(groups);
+  const tokens = groups.flatMap(({ completions }, n) =>
+    completions.map((ids, g) => ({ first: rows[n]!.completions[g]!, count: ids.length })),
+  );
+  const weights = new Float32Array(tokens.length * symbols.T);
+  tokens.forEach(({ first, count }, e) => {
+    const start = e * symbols.T + first;
+    weights.fill(1 / count, start, start + count);
+  });
+  return { symbols: { ...symbols, E: tokens.length }, feeds: { ...feeds, weights } };
+}
+
+/** The token rows of groups: each prompt, then its completions; `rows` are the first ones of each. */
+function layRows(groups: readonly Group[]) {
+  const prompts = groups.map(({ promptIds }) => promptIds);
+  demandPrompts(prompts);
+  const [N, P] = [groups.length, longest(prompts)];
+  const G = longest(groups.map(({ completions }) => completions));
+  const C = longest(groups.flatMap(({ completions }) => completions));
+  const tokens = new Rows();
+  const rows = groups.map(({ promptIds, completions }, n) => ({
+    prompt: tokens.put(promptIds, 0, n * P),
+    completions: completions.map((ids, g) => tokens.put(ids, promptIds.length, N * P + (n * G + g) * C)),
+  }));
+  return {
+    symbols: { T: tokens.count, N, P, G, C },
+    feeds: { ...tokens.feeds(N * P + N * G * C), promptMask: promptMaskOf(prompts, P) },
+    rows,
   };
 }
 

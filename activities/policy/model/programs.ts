@@ -1,7 +1,15 @@
 import { gradients } from '../graph/autodiff.ts';
 import { product, sum, symbol, type Dim, type Shape } from '../graph/dims.ts';
 import type { Value } from '../graph/graph.ts';
-import { divide, gatherRows, reshape, softmax, targetLogProb } from '../graph/ops/index.ts';
+import {
+  divide,
+  gatherRows,
+  linear,
+  reshape,
+  softmax,
+  targetLogProb,
+  transpose,
+} from '../graph/ops/index.ts';
 import type { Program, ProgramOptions } from '../graph/program.ts';
 import type { Precision } from '../policy.ts';
 import type { LoraShape } from '../weights/adapter.ts';
@@ -20,6 +28,8 @@ const T = symbol('T');
 const [N, P, G, C] = [symbol('N'), symbol('P'), symbol('G'), symbol('C')];
 const [F, L, S] = [symbol('F'), symbol('L'), symbol('S')];
 const [B, K] = [symbol('B'), symbol('K')];
+/** Completions that are embedded. */
+const E = symbol('E');
 /** Rollouts that are decoded together. */
 const R = symbol('R');
 /** Scored rows: B blocks of K, of which one at a time is multiplied with the output table. */
@@ -163,12 +173,28 @@ function scoredLogProbs(
   );
 }
 
-/** The same for prompts with their completions. */
-function completionLogProbs(model: Draft, checkpointed = false): readonly Value[] {
-  const { graph, config } = model;
+/** Slots of prompts with their completions. */
+const groupSlots = sum(product(N, P), product(N, G, C));
+
+function attendInGroups({ graph, config }: Draft): Attend {
   const promptMask = graph.input('promptMask', 'float32', [N, 1, 1, 1, 1, P]);
-  const attend = sharedPrompt(graph, config, { n: N, p: P, g: G, c: C }, promptMask);
-  return scoredLogProbs(model, attend, sum(product(N, P), product(N, G, C)), checkpointed);
+  return sharedPrompt(graph, config, { n: N, p: P, g: G, c: C }, promptMask);
+}
+
+/** The same for prompts with their completions. */
+const completionLogProbs = (model: Draft, checkpointed = false): readonly Value[] =>
+  scoredLogProbs(model, attendInGroups(model), groupSlots, checkpointed);
+
+/**
+ * Means of the final hidden states of completions, each prompt read once, by the model as it is (ExIt §4.2 leaves open
+ * what embeds a solution; decision 25). Symbols and feeds: `layoutMeans`. Output: `embeddings` [E, hidden].
+ */
+export function embeddingProgram(weights: ModelWeights, options: ProgramOptions): Promise<Program> {
+  const model = draft(weights, null, 'fed', options);
+  const { graph, hiddenStates, head } = model;
+  const hidden = head.norm(hiddenStates(ragged(graph, T, groupSlots, attendInGroups(model)), T));
+  graph.output('embeddings', linear(graph.input('weights', 'float32', [E, T]), transpose(hidden, [1, 0])));
+  return model.compile();
 }
 
 /**

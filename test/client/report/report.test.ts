@@ -61,7 +61,7 @@ test('header, key numbers, and a figure for everything measured', () => {
   const numbers = document.querySelector('.numbers')!.textContent.replace(/\s+/g, ' ');
   assert.match(numbers, /Held-out accuracy, first answer [\d.]+ % → [\d.]+ %/);
   const figures = [...document.querySelectorAll('figure')];
-  assert.equal(figures.length, 2 + 4 + 3 + 4 + 2);
+  assert.equal(figures.length, 2 + 4 + 4 + 4 + 2);
   for (const figure of figures)
     assert.ok(figure.querySelector('svg path, svg circle, svg rect, tbody td'), figure.textContent);
   assert.equal(document.querySelectorAll('table.chain tbody tr').length, 7);

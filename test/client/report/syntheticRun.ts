@@ -60,6 +60,7 @@ export async function writeSyntheticRun(store: Store, runKey: string, synthetic:
       plan: null,
       rollouts: [],
       graded: [],
+      embeddings: [],
       groups: null,
     };
     let made: Pick<ManifestContent, 'metrics' | 'conservation'> = { metrics: null, conservation: null };
@@ -81,6 +82,7 @@ export async function writeSyntheticRun(store: Store, runKey: string, synthetic:
         plan: artifacts.plan?.sha256 ?? null,
         rollouts: [],
         graded: [],
+        embeddings: [],
         groups: artifacts.groups?.sha256 ?? null,
         ...made,
         changes: generation === 3 ? [{ path: 'training.learningRate', from: 0.0003, to: 0.0001 }] : [],
@@ -117,16 +119,17 @@ export async function writeSyntheticRun(store: Store, runKey: string, synthetic:
         })),
       ),
       config,
-      rewardMode: domain.rewardMode,
+      domainReward: domain.rewardMode,
       generation,
       cursor,
     });
     ({ curriculum } = scored);
     const groupRows = scored.groups.flatMap(({ rollouts, learnability, dropped }, ordinal) =>
-      rollouts.map(({ reward, advantage }, rollout): GroupRow => ({
+      rollouts.map(({ reward, advantage, diversity }, rollout): GroupRow => ({
         ...rows[ordinal]![rollout]!,
         reward,
         advantage,
+        diversity,
         learnability,
         dropped,
       })),
@@ -159,6 +162,8 @@ export async function writeSyntheticRun(store: Store, runKey: string, synthetic:
         bufferMeanDepth: buffer.meanDepth,
         bufferMaxDepth: buffer.maxDepth,
         bufferMeanScore: buffer.meanScore,
+        selection: scored.selection,
+        meanDiversity: null,
         truncated: groupRows.filter(({ finishReason }) => finishReason === 'length').length,
         promptTokens: prompts.reduce((sum, { promptIds }) => sum + promptIds.length, 0),
         completionTokens,

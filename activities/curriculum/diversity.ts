@@ -1,0 +1,54 @@
+import type { DiversityBonusConfig } from '../../workflows/contract/config.ts';
+
+/** Under this range of distances the paper's quotient is noise over noise, or 0 / 0. */
+const smallestRange = 1e-6;
+
+/** The paper's quotient has no upper bound, and would silently multiply the learning rate (decision 25). */
+const largestBonus = 10;
+
+/**
+ * Diversity bonus d_i of each rollout of a group, by which its advantage is multiplied (ExIt §4.2, eq. 6): how far its
+ * solution lies from the middle of the group's, x_i = ‖e_i − ē‖.
+ *
+ *     paper      d_i = x_i / (max x − min x), at most 10
+ *     mean-one   d_i = x_i / mean x
+ *     min-max    d_i = (x_i − min x) / (max x − min x)
+ *
+ * 1 for all when the distances are as good as equal.
+ *
+ * @param embeddingsG e_i, of one length.
+ */
+export function diversity(
+  embeddingsG: readonly ArrayLike<number>[],
+  scale: DiversityBonusConfig['scale'],
+): number[] {
+  const width = embeddingsG[0]?.length ?? 0;
+  const middle = Array.from(
+    { length: width },
+    (_, i) => embeddingsG.reduce((sum, embedding) => sum + embedding[i]!, 0) / embeddingsG.length,
+  );
+  const distancesG = embeddingsG.map((embedding) =>
+    Math.sqrt(middle.reduce((sum, m, i) => sum + (embedding[i]! - m) ** 2, 0)),
+  );
+  const [nearest, farthest] = [Math.min(...distancesG), Math.max(...distancesG)];
+  const range = farthest - nearest;
+  if (!(range >= smallestRange)) return distancesG.map(() => 1);
+  const mean = distancesG.reduce((sum, x) => sum + x, 0) / distancesG.length;
+  const bonus = {
+    paper: (x: number) => Math.min(largestBonus, x / range),
+    'mean-one': (x: number) => x / mean,
+    'min-max': (x: number) => (x - nearest) / range,
+  }[scale];
+  return distancesG.map(bonus);
+}
+
+/** d_i A_i, or only where A_i is positive, so that no failure is punished for being another one. */
+export function withBonus(
+  advantagesG: readonly number[],
+  bonusG: readonly number[],
+  positiveOnly: boolean,
+): number[] {
+  return advantagesG.map((advantage, i) =>
+    positiveOnly && advantage <= 0 ? advantage : advantage * bonusG[i]!,
+  );
+}

@@ -1,0 +1,35 @@
+import type { SelectionOf } from '../../../workflows/contract/selection.ts';
+import { insertBy, type Rank } from '../insertion.ts';
+import type { BufferEntry } from '../types.ts';
+import type { Strategy } from './strategy.ts';
+
+/** p̂ (1 − p̂), the variance that a pass rate of p̂ makes one expect. */
+const priority = ({ passRate }: BufferEntry): number => passRate * (1 - passRate);
+
+const highestPriorityFirst: Rank = (a, b) =>
+  priority(b) - priority(a) || b.scoreGeneration - a.scoreGeneration;
+
+/**
+ * PR-GRPO (arXiv:2601.02648): the instances of highest p̂ (1 − p̂) first, with p̂ a moving average of their pass rates.
+ * What is solved, or hopeless, would never be seen again; so whatever was not visited for `retestAfter` generations
+ * comes first, the longest unvisited before all.
+ */
+export function prGrpo({ smoothing, retestAfter }: SelectionOf<'pr-grpo'>): Strategy {
+  const due = (entry: BufferEntry, generation: number) => generation - entry.scoreGeneration >= retestAfter;
+  return {
+    propose: (buffer, { generation, random }) =>
+      buffer
+        .map((entry) => ({
+          entry,
+          waited: due(entry, generation) ? generation - entry.scoreGeneration : 0,
+          tie: random(entry.instance.id),
+        }))
+        .sort((a, b) => b.waited - a.waited || priority(b.entry) - priority(a.entry) || a.tie - b.tie)
+        .map(({ entry }) => entry),
+    observe: (buffer, observed) => insertBy(highestPriorityFirst, buffer, observed, smoothing),
+    metrics: (buffer, generation) => ({
+      due: buffer.filter((entry) => due(entry, generation)).length,
+      meanPriority: buffer.reduce((sum, entry) => sum + priority(entry), 0) / Math.max(1, buffer.length),
+    }),
+  };
+}

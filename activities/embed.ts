@@ -1,0 +1,39 @@
+import { EmbedResult, type EmbedInput } from '../workflows/contract/steps.ts';
+import { keys } from './artifacts/keys.ts';
+import { once } from './artifacts/once.ts';
+import { decodeRollouts, encodeEmbeddings } from './artifacts/parquet.ts';
+import { secondsSince, withHeartbeat } from './boundary.ts';
+import type { Dependencies } from './dependencies.ts';
+import { assertModel, loadState } from './state.ts';
+
+/** Embeds the answers of a shard with the model as it is, for the diversity bonus (ExIt §4.2). */
+export function embed(dependencies: Dependencies) {
+  return (input: EmbedInput): Promise<EmbedResult> =>
+    withHeartbeat((call) => {
+      const { store } = dependencies;
+      const { runKey, place, shard, rollouts } = input;
+      const key = keys.step(runKey, place, 'embed', shard.ordinal);
+      return once(store, key, [rollouts.sha256], EmbedResult, async () => {
+        const started = performance.now();
+        const state = await loadState(store, input);
+        const rows = await decodeRollouts(await store.read(rollouts), rollouts.key);
+        const groups = new Map<number, { promptIds: number[]; completions: number[][] }>();
+        for (const { ordinal, promptIds, completionIds } of rows) {
+          const group = groups.get(ordinal) ?? { promptIds, completions: [] };
+          groups.set(ordinal, group);
+          group.completions.push(completionIds);
+        }
+        const device = await dependencies.device(state.config);
+        const vectors = (await device.embed([...groups.values()], call)).flat();
+        await assertModel(device, state);
+        const ref = await store.put(
+          keys.embeddings(runKey, place, shard.ordinal),
+          encodeEmbeddings(
+            rows.map(({ rolloutId }, index) => ({ rolloutId, embedding: [...vectors[index]!] })),
+          ),
+          'application/vnd.apache.parquet',
+        );
+        return { embeddings: ref, answers: rows.length, seconds: secondsSince(started) };
+      });
+    });
+}

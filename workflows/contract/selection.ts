@@ -1,0 +1,58 @@
+import { z } from 'zod';
+
+const share = z.number().min(0).max(1);
+const positive = z.number().positive();
+const count = z.int().positive();
+
+/** Replay of old scores (PLR): this share of the probability goes to entries in proportion to their score's age. */
+const staleness = share;
+
+/**
+ * How entries of the task buffer are chosen for another visit, and which of them are kept: one entry a strategy, each a
+ * file in activities/curriculum/strategies.
+ */
+export const SelectionConfig = z.discriminatedUnion('name', [
+  /** None: base tasks alone, evenly, and no buffer. */
+  z.strictObject({ name: z.literal('uniform') }),
+  /** The paper's: P(m) ∝ exp(κ S_m) (ExIt §4.1). */
+  z.strictObject({
+    name: z.literal('softmax'),
+    /** κ ≥ 0. The paper gives none. */
+    inverseTemperature: z.number().nonnegative(),
+    staleness,
+    /** The turns of one episode share the weight of one instance. */
+    perEpisode: z.boolean(),
+  }),
+  /** P(m) ∝ rank(S_m)^(−1/τ), as in prioritised level replay. */
+  z.strictObject({ name: z.literal('plr-rank'), temperature: positive, staleness }),
+  /** Instances whose pass rate was within a window, some generations ago, each a few times. */
+  z.strictObject({
+    name: z.literal('prompt-replay'),
+    /** The window, both ends included. */
+    passRate: z.strictObject({ low: share, high: share }),
+    /** Generations an instance rests after a visit. */
+    cooldown: z.int().nonnegative(),
+    /** Visits until it is replayed no more. */
+    maxVisits: count,
+  }),
+  /** The highest p̂ (1 − p̂) first, with p̂ a moving average of pass rates; what looks settled is tested again. */
+  z.strictObject({
+    name: z.literal('pr-grpo'),
+    /** Weight of the newest pass rate in p̂. */
+    smoothing: share,
+    /** Generations after which an instance is first in line whatever its p̂. */
+    retestAfter: count,
+  }),
+  /** Pools by the newest pass rate: easy, normal, hard; so much of the draws comes from each of the outer ones. */
+  z.strictObject({
+    name: z.literal('difficulty-pool'),
+    /** A pass rate from here up is easy … */
+    easyFrom: share,
+    /** … and one up to here hard. */
+    hardUpTo: share,
+    easyShare: share,
+    hardShare: share,
+  }),
+]);
+export type SelectionConfig = z.infer<typeof SelectionConfig>;
+export type SelectionOf<Name extends SelectionConfig['name']> = Extract<SelectionConfig, { name: Name }>;
