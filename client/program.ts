@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { demoCommand } from './commands/demo.ts';
 import { envCommand } from './commands/env.ts';
+import { explainCommand } from './commands/explain.ts';
 import { policyCommand } from './commands/policy.ts';
 import { reportCommand } from './commands/report.ts';
 import { runsCommand } from './commands/runs.ts';
@@ -27,6 +28,7 @@ export function createProgram(): Command {
     statusCommand(),
     envCommand(),
     workerCommand(),
+    explainCommand(),
     startCommand(),
     watchCommand(),
     runsCommand(),

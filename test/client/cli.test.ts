@@ -52,6 +52,18 @@ suite('the reiterate command', { concurrency: 2 }, () => {
     assert.equal(outcome.code, code);
   }
 
+  test('explain prints a page, or JSON, without any service', async () => {
+    const [page, json] = await Promise.all([
+      reiterate(['explain', 'presets/exit-faithful.json']),
+      reiterate(['explain', 'presets/exit-faithful.json', '--json', '--set', 'seed=4']),
+    ]);
+    assert.deepEqual([page.code, page.stderr, json.code], [exitCodes.ok, '', exitCodes.ok]);
+    assert.match(page.stdout, /^exit: the whole of ExIt/);
+    assert.match(page.stdout, /\n {2}d_i = min\(10, .*\n/);
+    assert.match(page.stdout, /\n {2}learning rate +1e-6 +1e-6 +1e-6 \(grpo, exit\), 5e-7 \(others\)/);
+    assert.equal((JSON.parse(json.stdout) as { strategy: string }).strategy, 'exit');
+  });
+
   test('help lists the exit codes', async () => {
     const help = await reiterate(['--help']);
     assert.equal(help.code, exitCodes.ok);

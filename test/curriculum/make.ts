@@ -2,7 +2,7 @@ import { baseInstance, answered, instanceOf } from '../../activities/curriculum/
 import type { Arrival, Observed } from '../../activities/curriculum/insertion.ts';
 import type { BufferEntry, Draw, Instance, Outcome } from '../../activities/curriculum/types.ts';
 import type { RunConfig } from '../../workflows/contract/config.ts';
-import diverge from '../../presets/diverge.json' with { type: 'json' };
+import diverge from '../../presets/diverge-robust.json' with { type: 'json' };
 
 /** The configuration of a preset with other values. */
 export function configWith(

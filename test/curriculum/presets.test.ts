@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { test } from 'node:test';
 import { assumptions } from '../../activities/curriculum/assumptions.ts';
+import { rulesOf } from '../../activities/curriculum/method.ts';
+import { paperValues } from '../../activities/curriculum/paper.ts';
 import { openDomain } from '../../activities/domains/open.ts';
 import { RunConfig } from '../../workflows/contract/config.ts';
 
@@ -18,34 +21,83 @@ for (const file of files)
     assert.ok(domain.taskIds('heldOut').length >= config.evaluation.tasks);
   });
 
-test('the four strategies differ only in strategy and curriculum values', async () => {
-  const [first, ...others] = await Promise.all(
-    ['grpo', 'curriculum', 'improve', 'diverge'].map(async (strategy) => {
-      const { strategy: named, curriculum, ...rest } = await load(`${strategy}.json`);
-      assert.equal(named, strategy);
-      const { selectProbability, selection, selfIteration, divergeProbability, ...size } = curriculum;
-      return { ...rest, size, differs: [selectProbability, selection, selfIteration, divergeProbability] };
-    }),
-  );
-  const differs = new Set([first!, ...others].map((preset) => JSON.stringify(preset.differs)));
-  assert.equal(differs.size, 4);
-  for (const other of others) assert.deepEqual({ ...other, differs: null }, { ...first, differs: null });
+const strategies = ['grpo', 'curriculum', 'improve', 'diverge', 'exit'] as const;
+const valueAt = (config: RunConfig, path: string) =>
+  path
+    .split('.')
+    .reduce<unknown>((at, key) => (at as Record<string, unknown> | null | undefined)?.[key], config);
+
+for (const flavour of ['faithful', 'robust'])
+  test(`the five ${flavour} strategies differ only in what makes them strategies`, async () => {
+    const [first, ...others] = await Promise.all(
+      strategies.map(async (strategy) => {
+        const { strategy: named, curriculum, ...rest } = await load(`${strategy}-${flavour}.json`);
+        assert.equal(named, strategy);
+        const { selectProbability, selection, selfIteration, divergeProbability, diversityBonus, ...size } =
+          curriculum;
+        const differs = [selectProbability, selection, selfIteration, divergeProbability, diversityBonus];
+        return { ...rest, size, differs };
+      }),
+    );
+    const differs = new Set([first!, ...others].map((preset) => JSON.stringify(preset.differs)));
+    assert.equal(differs.size, 5);
+    for (const other of others) assert.deepEqual({ ...other, differs: null }, { ...first, differs: null });
+  });
+
+test('the faithful presets have every value that the paper prints for math', async () => {
+  for (const strategy of strategies) {
+    const config = await load(`${strategy}-faithful.json`);
+    for (const { row, path, math } of paperValues) {
+      // A strategy without a part has its probability at 0.
+      const absent =
+        (path === 'curriculum.selectProbability' && strategy === 'grpo') ||
+        (path === 'curriculum.divergeProbability' && !['diverge', 'exit'].includes(strategy));
+      assert.equal(valueAt(config, path), absent ? 0 : Number(math), `${strategy}: ${row}`);
+    }
+  }
+});
+
+test('every rule names a file of the code and constants of the configuration', async () => {
+  for (const file of files) {
+    const config = await load(file);
+    for (const { name, file: source, constants, formula } of rulesOf(config)) {
+      assert.ok(existsSync(new URL(`../../${source}`, import.meta.url)), `${name}: ${source}`);
+      assert.ok(formula.length > 0, name);
+      for (const path of constants) assert.notEqual(valueAt(config, path), undefined, `${file}: ${path}`);
+    }
+  }
+});
+
+test('a strategy’s rules are those it follows', async () => {
+  const names = async (file: string) => rulesOf(await load(file)).map(({ name }) => name);
+  const common = ['reward', 'learnability'];
+  const update = ['advantage', 'objective', 'optimizer'];
+  assert.deepEqual(await names('grpo-robust.json'), ['select', ...common, ...update]);
+  assert.deepEqual(await names('curriculum-robust.json'), ['select', ...common, 'buffer', ...update]);
+  assert.deepEqual(await names('exit-robust.json'), [
+    'select',
+    'step',
+    ...common,
+    'buffer',
+    'advantage',
+    'diversity',
+    'objective',
+    'optimizer',
+  ]);
 });
 
 test('every path of the assumptions table is a path of the configuration', async () => {
-  const config = await load('diverge.json');
+  const config = await load('diverge-robust.json');
   for (const { path } of assumptions)
     for (const one of path?.split(', ') ?? []) {
-      const value = one
-        .split('.')
-        .reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], config);
+      const value = valueAt(config, one);
       // `prompts` is the one optional key.
       assert.ok(value !== undefined || one === 'curriculum.prompts', one);
     }
 });
 
 test('values that cannot go together are named by path', async () => {
-  const config = await load('diverge.json');
+  const config = await load('diverge-robust.json');
   const problems = (changes: object) =>
     RunConfig.safeParse({ ...config, ...changes }).error?.issues.map(
       ({ path, message }) => `${path.join('.')}: ${message}`,

@@ -7,7 +7,7 @@ import { connectStore } from '../../../activities/artifacts/minioStore.ts';
 import { buildReport } from '../../../client/report/report.ts';
 import { testServices } from '../../services.ts';
 import { type Synthetic, writeSyntheticRun } from './syntheticRun.ts';
-import preset from '../../../presets/diverge.json' with { type: 'json' };
+import preset from '../../../presets/diverge-robust.json' with { type: 'json' };
 
 const store = connectStore((await testServices()).store);
 
