@@ -53,7 +53,15 @@ export function commit(dependencies: Dependencies) {
       observe(dependencies, runKey, artifacts, input.seconds, update.peakResidentBytes),
     );
     const summary = `Generation ${generation}: mean reward ${metrics.meanReward.toFixed(3)}, ${metrics.groupsWithSignal} of ${score.conservation.drawn} groups with signal, buffer ${metrics.bufferSize} at mean depth ${metrics.bufferMeanDepth.toFixed(2)}, policy ${update.policy.sha256.slice(0, 8)}`;
-    return { head, meanReward: metrics.meanReward, summary };
+    const failed = Object.values(score.conservation.failed).reduce((sum, prompts) => sum + prompts, 0);
+    return {
+      head,
+      meanReward: metrics.meanReward,
+      truncatedShare: metrics.truncated / rows.length,
+      failedShare: failed / score.conservation.drawn,
+      mismatch: update.metrics?.samplerMismatch ?? null,
+      summary,
+    };
   };
 }
 

@@ -19,6 +19,7 @@ export function runView(snapshot: Snapshot, width: number, paint: Colors): strin
     `${label('time')}${duration(elapsedMs)}${left}`,
   ];
   if (!snapshot.workerPolls) lines.push(paint.yellow(noWorker));
+  if (progress?.alarm) lines.push(paint.yellow(clip(`paused: ${progress.alarm}`, width)));
   if (!progress) return lines;
   const { generation, generations, head, rewards, rewardsFrom, evaluations } = progress;
   const committed = head?.generation ?? 0;
@@ -94,6 +95,7 @@ export function newsOf(before: Snapshot | null, now: Snapshot): string[] {
       lines.push(
         `generation ${generation}/${has.generations}  mean reward ${has.rewards[generation - has.rewardsFrom]?.toFixed(3)}`,
       );
+    if (has.alarm !== null && has.alarm !== had?.alarm) lines.push(`paused: ${has.alarm}`);
     if (has.child !== null && has.child !== had?.child && isEvaluation(has.child))
       lines.push(`evaluating generation ${has.head?.generation ?? 0} on held-out problems`);
   }

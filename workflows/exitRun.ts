@@ -45,6 +45,7 @@ import { runDetails } from './details.ts';
 import { evaluation } from './evaluation.ts';
 import { setPaused } from './gate.ts';
 import { generation } from './generation.ts';
+import { alarmsOf } from './guards.ts';
 import { steps } from './policies.ts';
 
 export const progressQuery = defineQuery<RunProgress>('progress');
@@ -96,6 +97,7 @@ export async function exitRun(input: unknown, continued?: Continuation): Promise
     rewardsFrom: (continued?.head.generation ?? 0) - (continued?.rewards?.length ?? 0) + 1,
     evaluations: continued?.evaluations ?? [],
     failure: null,
+    alarm: null,
   };
   let stopAt = Math.min(continued?.stopAt ?? Infinity, config.generations);
   const show = (status: RunStatus = progress.status) => {
@@ -104,6 +106,7 @@ export async function exitRun(input: unknown, continued?: Continuation): Promise
     setCurrentDetails(runDetails(progress));
   };
   const steer = async (paused: boolean) => {
+    if (!paused) progress.alarm = null;
     show(paused ? 'paused' : 'running');
     if (progress.child)
       await getExternalWorkflowHandle(progress.child).signal(setPaused, paused).catch(ignoreClosed);
@@ -175,8 +178,12 @@ export async function exitRun(input: unknown, continued?: Continuation): Promise
           stopAt < config.generations ? { ...carried, stopAt } : carried,
         );
       }
-      await makeGeneration(config, progress, progress.head);
-      show();
+      const alarms = await makeGeneration(config, progress, progress.head);
+      if (alarms.length > 0) {
+        progress.alarm = alarms.join('; ');
+        log.warn(`The run pauses: ${progress.alarm}`);
+        show('paused');
+      } else show();
       const { every } = config.evaluation;
       if (every > 0 && progress.generation % every === 0) await evaluate(config, progress);
     }
@@ -206,7 +213,8 @@ const childOptions = {
   workflowIdReusePolicy: WorkflowIdReusePolicy.TERMINATE_IF_RUNNING,
 };
 
-async function makeGeneration(config: RunConfig, progress: RunProgress, head: Head): Promise<void> {
+/** Returns what is wrong with it. */
+async function makeGeneration(config: RunConfig, progress: RunProgress, head: Head): Promise<string[]> {
   const number = head.generation + 1;
   const paused = progress.status === 'paused';
   progress.generation = number;
@@ -229,6 +237,7 @@ async function makeGeneration(config: RunConfig, progress: RunProgress, head: He
   const committed = await child.result();
   progress.head = committed.head;
   progress.rewards.push(committed.meanReward);
+  const alarms = alarmsOf(config.guards, committed, progress.rewards);
   if (progress.rewards.length > rewardsKept) {
     progress.rewards.shift();
     progress.rewardsFrom++;
@@ -238,6 +247,7 @@ async function makeGeneration(config: RunConfig, progress: RunProgress, head: He
     { key: attribute.best, value: Math.max(...progress.rewards) },
   ]);
   await closeChild(progress, `history of generation ${number}`);
+  return alarms;
 }
 
 async function evaluate(config: RunConfig, progress: RunProgress): Promise<void> {

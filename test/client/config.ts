@@ -34,6 +34,7 @@ export function aConfig(): RunConfig {
     },
     training: { ...plainTraining, adamBetas: [0.9, 0.95], advantage: 'centered', tokensPerMicroBatch: 2048 },
     evaluation: { tasks: 4, depth: 2, samplesPerTask: 1, temperature: 1, topK: null, topP: null, every: 0 },
+    guards: { zeroRewardGenerations: null, truncatedShare: null, graderErrorShare: null, meanMismatch: null },
     device: 'cpu',
     threads: 2,
     graderTimeoutMs: 1000,

@@ -21,6 +21,7 @@ function progress(changes: Partial<RunProgress> = {}): RunProgress {
     rewardsFrom: 1,
     evaluations: [{ generation: 0, accuracy: [0.14, 0.1, 0.08, 0.05, 0.02] }],
     failure: null,
+    alarm: null,
     ...changes,
   };
 }

@@ -68,6 +68,19 @@ test('every rule names a file of the code and constants of the configuration', a
   }
 });
 
+test('the page on the method names files that exist, and has every value that the paper prints', async () => {
+  const page = await readFile(new URL('../../docs/method.md', import.meta.url), 'utf8');
+  const named = [...page.matchAll(/`((?:activities|test)\/[\w/.]+\.ts)`/g)].map(([, file]) => file!);
+  assert.ok(named.length > 10);
+  for (const file of named) assert.ok(existsSync(new URL(`../../${file}`, import.meta.url)), file);
+  const rows = page.split('\n').map((line) => line.split('|').map((cell) => cell.trim()));
+  for (const { path, math, tools, mlengineering } of paperValues) {
+    const key = path.replace(/clipRatio\.high$/, 'clipRatio.low');
+    const row = rows.find((cells) => cells[2]?.startsWith(`\`${key}\``));
+    assert.deepEqual(row?.slice(3, 6), [math, tools, mlengineering], path);
+  }
+});
+
 test('a strategy’s rules are those it follows', async () => {
   const names = async (file: string) => rulesOf(await load(file)).map(({ name }) => name);
   const common = ['reward', 'learnability'];

@@ -49,6 +49,7 @@ export const smallConfig: RunConfig = {
   },
   training: { ...plainTraining, klCoefficient: 0.001, reference: { interval: 1, alpha: 0.5 } },
   evaluation: { tasks: 4, depth: 1, samplesPerTask: 1, temperature: 1, topK: null, topP: null, every: 0 },
+  guards: { zeroRewardGenerations: null, truncatedShare: null, graderErrorShare: null, meanMismatch: null },
   device: 'cpu',
   threads: 2,
   graderTimeoutMs: 5000,

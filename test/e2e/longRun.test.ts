@@ -4,7 +4,15 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { readChain } from '../../activities/artifacts/manifests.ts';
-import { connectHarness, end, startRun, startWorkerProcess, tinyConfig } from './harness.ts';
+import {
+  connectHarness,
+  end,
+  progressOf,
+  startRun,
+  startWorkerProcess,
+  tinyConfig,
+  until,
+} from './harness.ts';
 
 const harness = await connectHarness();
 let worker: ChildProcess;
@@ -54,4 +62,24 @@ test('a run longer than one workflow execution continues as new, with one unbrok
     chain.map(({ content }) => content.generation),
     Array.from({ length: generations + 1 }, (_, generation) => generation),
   );
+});
+
+test('a run whose numbers are past a guard pauses, says why, and goes on when it is told to', async () => {
+  // A model of random weights earns nothing.
+  const handle = await startRun(harness.client, `guarded-${process.pid}`, {
+    ...tinyConfig,
+    generations: 3,
+    guards: { ...tinyConfig.guards, zeroRewardGenerations: 2 },
+  });
+  const progress = () => progressOf(harness.client, handle.workflowId);
+  await until('the run pauses by itself', async () => (await progress()).status === 'paused', {
+    everyMs: 200,
+    timeoutMs: 60_000,
+  });
+  const paused = await progress();
+  assert.match(paused.alarm ?? '', /^generation 2: .*2 generations in a row/);
+  assert.deepEqual([paused.head?.generation, paused.child], [2, null]);
+  await handle.executeUpdate('resume');
+  const { status, alarm, head } = await handle.result();
+  assert.deepEqual([status, alarm, head?.generation], ['completed', null, 3]);
 });

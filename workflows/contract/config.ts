@@ -162,6 +162,22 @@ export const EvaluationConfig = z.strictObject({
 });
 export type EvaluationConfig = z.infer<typeof EvaluationConfig>;
 
+/**
+ * Numbers at which a run pauses after a generation, says why, and waits to be resumed or stopped. null: never. (NaN and
+ * infinite losses are failures; nothing is committed then.)
+ */
+export const GuardsConfig = z.strictObject({
+  /** So many generations in a row without any reward. */
+  zeroRewardGenerations: count.nullable(),
+  /** At least this share of a generation's answers cut off. */
+  truncatedShare: positive.max(1).nullable(),
+  /** More than this share of its prompts not graded. */
+  graderErrorShare: probability.nullable(),
+  /** A larger mean |learner log-prob − sampler's| of a token; sampling in 8 bits has about 0.07. */
+  meanMismatch: positive.nullable(),
+});
+export type GuardsConfig = z.infer<typeof GuardsConfig>;
+
 /** What an engine computes on. */
 export const DeviceKind = z.enum(['cpu', 'webgpu', 'cuda']);
 export type DeviceKind = z.infer<typeof DeviceKind>;
@@ -185,6 +201,7 @@ export const RunConfig = z
     sampling: SamplingConfig,
     training: TrainingConfig,
     evaluation: EvaluationConfig,
+    guards: GuardsConfig,
     /** What the engine computes on; part of the configuration because it decides the bits. */
     device: DeviceKind,
     /** Threads of the engine; part of the configuration because it decides the bits. */

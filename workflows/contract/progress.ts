@@ -32,6 +32,8 @@ export interface RunProgress {
   /** Held-out accuracy at k = 0…K, by the generation evaluated: the first and the newest. */
   evaluations: { generation: number; accuracy: number[] }[];
   failure: string | null;
+  /** Why it paused by itself; null when it did not. */
+  alarm: string | null;
 }
 
 /** What the updates `pause`, `resume` and `stopAfterGeneration` answer. */

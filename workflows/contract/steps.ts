@@ -164,7 +164,15 @@ export interface CommitInput extends From {
   /** Seconds by step, summed over shards. */
   seconds: Record<string, number>;
 }
-export const CommitResult = z.strictObject({ head: Head, meanReward: z.number(), summary: z.string() });
+export const CommitResult = z.strictObject({
+  head: Head,
+  meanReward: z.number(),
+  /** Of the answers, cut off; of the prompts, not graded; mean |learner − sampler| log-prob, null without an update. */
+  truncatedShare: z.number(),
+  failedShare: z.number(),
+  mismatch: z.number().nullable(),
+  summary: z.string(),
+});
 export type CommitResult = z.infer<typeof CommitResult>;
 
 /** Plans the prompts of one depth; depth 0 has no previous rollouts. */
