@@ -44,7 +44,7 @@ export function summarise(dependencies: Dependencies) {
             .map(({ quality }) => quality ?? 0),
         );
       });
-      const { accuracyK, correctedK, brokenK } = selfImprovement(qualitiesKPS, config.seed);
+      const { accuracyK, passK, correctedK, brokenK, delta } = selfImprovement(qualitiesKPS, config.seed);
       const summary: EvaluationSummary = {
         schema: 1,
         generation,
@@ -56,11 +56,12 @@ export function summarise(dependencies: Dependencies) {
           accuracy: value,
           low,
           high,
+          pass: passK[k]?.value ?? 0,
           corrected: correctedK[k] ?? 0,
           broken: brokenK[k] ?? 0,
           tokens: (answersK[k] ?? []).reduce((sum, { completionIds }) => sum + completionIds.length, 0),
         })),
-        deltaK: (accuracyK.at(-1)?.value ?? 0) - (accuracyK[0]?.value ?? 0),
+        delta,
       };
       const ref = await store.put(
         keys.evaluationSummary(runKey, generation),

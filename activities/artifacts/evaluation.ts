@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Sha256 } from '../../workflows/contract/ref.ts';
 
 const share = z.number().min(0).max(1);
+const change = z.number().min(-1).max(1);
 
 /** K-step self-improvement of one policy on the held-out problems (ExIt §5.3): summary.json of an evaluation. */
 export const EvaluationSummary = z.strictObject({
@@ -22,6 +23,8 @@ export const EvaluationSummary = z.strictObject({
         /** 95 % confidence interval of the accuracy. */
         low: share,
         high: share,
+        /** pass@n: problems of which at least one of the n answers is right (the best quality, in the mean). */
+        pass: share,
         /** Answers that were worse at k = 0 than at k (wrong → right). */
         corrected: z.int().nonnegative(),
         /** Answers that were better at k = 0 than at k (right → wrong). */
@@ -31,7 +34,7 @@ export const EvaluationSummary = z.strictObject({
       }),
     )
     .min(1),
-  /** Accuracy at K minus accuracy at 0: what self-improvement is worth. */
-  deltaK: z.number().min(-1).max(1),
+  /** Δ_K = (corrected − broken) / answers, between k = 0 and K, with its 95 % interval: what self-improvement is worth. */
+  delta: z.strictObject({ value: change, low: change, high: change }),
 });
 export type EvaluationSummary = z.infer<typeof EvaluationSummary>;

@@ -25,9 +25,9 @@ export function accuracyByDepth(evaluations: EvaluationSummary[]): Html {
     legend:
       both.length > 1
         ? [
-            { label: `before training (Δ ${signed(first.deltaK * 100, 1)} points)`, color: colors.before },
+            { label: `before training (${gained(first)})`, color: colors.before },
             {
-              label: `after generation ${last.generation} (Δ ${signed(last.deltaK * 100, 1)} points)`,
+              label: `after generation ${last.generation} (${gained(last)})`,
               color: colors.after,
             },
           ]
@@ -63,6 +63,11 @@ export function accuracyByDepth(evaluations: EvaluationSummary[]): Html {
     },
   });
 }
+
+const gained = ({ delta: { value, low, high } }: EvaluationSummary): string => {
+  const [gain, from, to] = [value, low, high].map((share) => signed(share * 100, 1));
+  return `Δ ${gain} points, ${from} to ${to}`;
+};
 
 /** Held-out accuracy as training goes on, when it was measured more than twice. */
 export function accuracyByGeneration(evaluations: EvaluationSummary[]): Html {

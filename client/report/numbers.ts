@@ -40,7 +40,9 @@ export function keyNumbers({ points, evaluations }: ReportedRun): Html {
           accuracy(last, -1),
           percent,
         ),
-        compare('Gained by self-iteration, Δ', first.deltaK, last.deltaK, (value) => signed(value * 100, 1)),
+        compare('Gained by self-iteration, Δ', first.delta.value, last.delta.value, (value) =>
+          signed(value * 100, 1),
+        ),
       );
   }
   if (points.length > 0) {

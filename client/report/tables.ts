@@ -9,21 +9,28 @@ export function depthTable(evaluations: EvaluationSummary[]): Html {
   const shown = [...new Set([evaluations[0]!, evaluations.at(-1)!])];
   const name = ({ generation }: EvaluationSummary) =>
     generation === 0 ? 'before training' : `after generation ${generation}`;
+  const samples = evaluations[0]!.samplesPerTask;
+  const several = samples > 1;
+  const columns = several ? 3 : 2;
   return html`<figure class="table">
     <figcaption>
       <h3>What the steps do</h3>
-      <p>Corrected: wrong at k = 0, right at this depth. Broken: the other way round.</p>
+      <p>
+        Corrected: wrong at k = 0, right at this depth. Broken: the other way round.
+        ${several && `pass@${samples}: problems with at least one right answer among ${samples}.`}
+      </p>
     </figcaption>
     <table>
       <thead>
         <tr>
           <th rowspan="2">k</th>
-          ${shown.map((evaluation) => html`<th colspan="2">${name(evaluation)}</th>`)}
+          ${shown.map((evaluation) => html`<th colspan="${columns}">${name(evaluation)}</th>`)}
         </tr>
         <tr>
           ${shown.map(
             () =>
               html`<th>accuracy</th>
+                ${several && html`<th>pass@${samples}</th>`}
                 <th>corrected, broken</th>`,
           )}
         </tr>
@@ -37,6 +44,7 @@ export function depthTable(evaluations: EvaluationSummary[]): Html {
                 const depth = depths[k];
                 return depth
                   ? html`<td>${percent(depth.accuracy)}</td>
+                      ${several && html`<td>${percent(depth.pass)}</td>`}
                       <td>
                         ${
                           k > 0 &&
@@ -45,6 +53,7 @@ export function depthTable(evaluations: EvaluationSummary[]): Html {
                         }
                       </td>`
                   : html`<td></td>
+                      ${several && html`<td></td>`}
                       <td></td>`;
               })}
             </tr>`,

@@ -33,7 +33,7 @@ export interface Synthetic {
  * Its chance to answer right grows with every generation.
  */
 export async function writeSyntheticRun(store: Store, runKey: string, synthetic: Synthetic): Promise<void> {
-  const preset = `../../../presets/${synthetic.strategy === 'grpo' ? 'grpo' : 'diverge'}.json`;
+  const preset = `../../../presets/${synthetic.strategy === 'grpo' ? 'grpo' : 'diverge'}-robust.json`;
   const given: unknown = JSON.parse(readFileSync(new URL(preset, import.meta.url), 'utf8'));
   const config = { ...RunConfig.parse(given), generations: Math.max(1, synthetic.generations) };
   const domain = openDomain(config.domain);
@@ -286,7 +286,7 @@ export async function writeSyntheticRun(store: Store, runKey: string, synthetic:
         }),
       }));
     }
-    const { accuracyK, correctedK, brokenK, delta } = selfImprovement(
+    const { accuracyK, passK, correctedK, brokenK, delta } = selfImprovement(
       rowsK.map((rows) => rows.map(({ quality }) => [quality ?? 0])),
       config.seed,
     );
@@ -301,11 +301,12 @@ export async function writeSyntheticRun(store: Store, runKey: string, synthetic:
         accuracy: value,
         low,
         high,
+        pass: passK[k]!.value,
         corrected: correctedK[k]!,
         broken: brokenK[k]!,
         tokens: rowsK[k]!.reduce((sum, { completionIds }) => sum + completionIds.length, 0),
       })),
-      deltaK: delta.value,
+      delta,
     };
     await put(keys.evaluationSummary(runKey, generation), legibleBytes(summary));
   }
