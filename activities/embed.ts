@@ -17,19 +17,24 @@ export function embed(dependencies: Dependencies) {
         const started = performance.now();
         const state = await loadState(store, input);
         const rows = await decodeRollouts(await store.read(rollouts), rollouts.key);
-        const groups = new Map<number, { promptIds: number[]; completions: number[][] }>();
-        for (const { ordinal, promptIds, completionIds } of rows) {
-          const group = groups.get(ordinal) ?? { promptIds, completions: [] };
-          groups.set(ordinal, group);
-          group.completions.push(completionIds);
-        }
+        const groups = [...new Set(rows.map(({ ordinal }) => ordinal))].map((ordinal) =>
+          rows.filter((row) => row.ordinal === ordinal),
+        );
         const device = await dependencies.device(state.config);
-        const vectors = (await device.embed([...groups.values()], call)).flat();
+        const vectors = await device.embed(
+          groups.map((group) => ({
+            promptIds: group[0]!.promptIds,
+            completions: group.map(({ completionIds }) => completionIds),
+          })),
+          call,
+        );
         await assertModel(device, state);
         const ref = await store.put(
           keys.embeddings(runKey, place, shard.ordinal),
           encodeEmbeddings(
-            rows.map(({ rolloutId }, index) => ({ rolloutId, embedding: [...vectors[index]!] })),
+            groups.flatMap((group, g) =>
+              group.map(({ rolloutId }, i) => ({ rolloutId, embedding: [...vectors[g]![i]!] })),
+            ),
           ),
           'application/vnd.apache.parquet',
         );

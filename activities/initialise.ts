@@ -47,7 +47,7 @@ export function initialise(dependencies: Dependencies) {
         store,
         runKey,
         {
-          schema: 1,
+          schema: 2,
           generation: 0,
           parent: null,
           configHash,

@@ -67,7 +67,9 @@ export function score(dependencies: Dependencies) {
         conservation: scored.conservation,
         buffer,
         selection: scored.selection,
-        meanDiversity: meanOrNull(rows.flatMap(({ diversity }) => diversity ?? [])),
+        meanDiversity: meanOrNull(
+          rows.flatMap(({ diversity, dropped }) => (dropped === null ? (diversity ?? []) : [])),
+        ),
         seconds: secondsSince(started),
       };
     });

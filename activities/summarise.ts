@@ -46,7 +46,7 @@ export function summarise(dependencies: Dependencies) {
       });
       const { accuracyK, passK, correctedK, brokenK, delta } = selfImprovement(qualitiesKPS, config.seed);
       const summary: EvaluationSummary = {
-        schema: 1,
+        schema: 2,
         generation,
         policy: manifest.content.policy,
         tasks: qualitiesKPS[0]?.length ?? 0,
@@ -56,7 +56,7 @@ export function summarise(dependencies: Dependencies) {
           accuracy: value,
           low,
           high,
-          pass: passK[k]?.value ?? 0,
+          pass: passK[k] ?? 0,
           corrected: correctedK[k] ?? 0,
           broken: brokenK[k] ?? 0,
           tokens: (answersK[k] ?? []).reduce((sum, { completionIds }) => sum + completionIds.length, 0),

@@ -19,7 +19,10 @@ export function runView(snapshot: Snapshot, width: number, paint: Colors): strin
     `${label('time')}${duration(elapsedMs)}${left}`,
   ];
   if (!snapshot.workerPolls) lines.push(paint.yellow(noWorker));
-  if (progress?.alarm) lines.push(paint.yellow(clip(`paused: ${progress.alarm}`, width)));
+  if (progress?.alarm)
+    lines.push(
+      paint.yellow(clip(`${run.status === 'paused' ? 'paused' : 'last alarm'}: ${progress.alarm}`, width)),
+    );
   if (!progress) return lines;
   const { generation, generations, head, rewards, rewardsFrom, evaluations } = progress;
   const committed = head?.generation ?? 0;

@@ -11,7 +11,8 @@ export function runDetails(progress: RunProgress): string {
     `Record: \`runs/${progress.runKey}/\``,
   ];
   if (progress.failure) lines.push('', `**${progress.failure}**`);
-  if (progress.alarm) lines.push('', `**Paused: ${progress.alarm}**`);
+  if (progress.alarm)
+    lines.push('', `**${progress.status === 'paused' ? 'Paused' : 'Last alarm'}: ${progress.alarm}**`);
   const newest = progress.rewards.slice(-12);
   if (newest.length > 0) {
     const first = progress.rewardsFrom + progress.rewards.length - newest.length;

@@ -163,10 +163,12 @@ export async function exitRun(input: unknown, continued?: Continuation): Promise
     );
     if (progress.evaluations.length === 0) await evaluate(config, progress);
 
+    const atEnd = () => (progress.head?.generation ?? 0) >= stopAt;
     for (let made = 0; ; made++) {
-      await condition(() => progress.status !== 'paused');
+      // An alarm holds back the next generation, not the end.
+      await condition(() => progress.status !== 'paused' || (progress.alarm !== null && atEnd()));
       // Looked at after the pause: `stopAfterGeneration` may have come during it.
-      if (progress.head.generation >= stopAt) break;
+      if (atEnd()) break;
       if (made > 0 && (made >= generationsPerExecution || workflowInfo().continueAsNewSuggested)) {
         await condition(allHandlersFinished);
         const { runKey, head, rewards, evaluations, status } = progress;
@@ -179,14 +181,15 @@ export async function exitRun(input: unknown, continued?: Continuation): Promise
         );
       }
       const alarms = await makeGeneration(config, progress, progress.head);
-      if (alarms.length > 0) {
-        progress.alarm = alarms.join('; ');
-        log.warn(`The run pauses: ${progress.alarm}`);
-        show('paused');
-      } else show();
+      show();
       const { every } = config.evaluation;
       if (every > 0 && progress.generation % every === 0) await evaluate(config, progress);
+      if (alarms.length === 0) continue;
+      progress.alarm = alarms.join('; ');
+      log.warn(`The run pauses: ${progress.alarm}`);
+      show('paused');
     }
+    if (progress.alarm !== null) show('running');
     if (progress.evaluations.at(-1)?.generation !== progress.head.generation)
       await evaluate(config, progress);
   } catch (error) {

@@ -6,7 +6,7 @@ const change = z.number().min(-1).max(1);
 
 /** K-step self-improvement of one policy on the held-out problems (ExIt §5.3): summary.json of an evaluation. */
 export const EvaluationSummary = z.strictObject({
-  schema: z.literal(1),
+  schema: z.literal(2),
   /** The generation whose policy was evaluated; 0 is the untrained one. */
   generation: z.int().nonnegative(),
   /** sha256 of its parameters. */

@@ -18,7 +18,7 @@ export const GenerationMetrics = z.strictObject({
   bufferMeanScore: z.number(),
   /** What the selection strategy says of itself, by name. */
   selection: z.record(z.string(), z.number()),
-  /** Mean diversity bonus d of all rollouts; null without one. */
+  /** Mean diversity bonus d of the rollouts that were trained on; null without any. */
   meanDiversity: z.number().nullable(),
   truncated: z.int(),
   promptTokens: z.int(),
@@ -30,7 +30,7 @@ export type GenerationMetrics = z.infer<typeof GenerationMetrics>;
 
 /** What the run *is* at one generation. Its canonical JSON is hashed; no clock, no host, no run name. */
 export const ManifestContent = z.strictObject({
-  schema: z.literal(1),
+  schema: z.literal(2),
   generation: z.int().nonnegative(),
   /** Hash of the parent manifest's content; null for generation 0. */
   parent: Sha256.nullable(),

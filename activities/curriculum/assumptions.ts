@@ -33,14 +33,14 @@ export const assumptions: readonly Assumption[] = [
     path: 'curriculum.maxPerBaseTask',
     decision: 10,
     what: 'how many instances of one base task the buffer holds',
-    chosen: 'null: any number',
+    chosen: 'null: any number; in the robust presets 8',
     why: 'the paper has no limit; one keeps a few tasks from filling the buffer',
   },
   {
     path: 'curriculum.selection.staleness',
     decision: 14,
     what: 'share of the draws that goes to old scores',
-    chosen: '0',
+    chosen: '0; in the robust presets 0.1',
     why: 'the paper has none; 0.1, as in prioritised level replay, visits what was left with a wrong score',
   },
   {
@@ -130,9 +130,9 @@ export const assumptions: readonly Assumption[] = [
   {
     path: 'training.klCoefficient',
     decision: 6,
-    what: 'β outside math',
+    what: 'β for an adapter on a small model',
     chosen: '0',
-    why: 'printed for math only (0.001); 0 needs no reference policy',
+    why: 'as printed for tool use and ML engineering (0.001 for math); 0 needs no reference policy',
   },
   {
     path: 'training.advantage, training.lossNormalisation',

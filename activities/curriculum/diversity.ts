@@ -1,7 +1,10 @@
 import type { DiversityBonusConfig } from '../../workflows/contract/config.ts';
 
-/** Under this range of distances the paper's quotient is noise over noise, or 0 / 0. */
-const smallestRange = 1e-6;
+/**
+ * Distances whose range is under this share of their mean are as good as equal: the paper's quotient is then rounding
+ * over rounding, or 0 / 0. Two different answers, each given by half of a group, are such a case.
+ */
+const smallestRange = 1e-3;
 
 /** The paper's quotient has no upper bound, and would silently multiply the learning rate (decision 25). */
 const largestBonus = 10;
@@ -32,8 +35,10 @@ export function diversity(
   );
   const [nearest, farthest] = [Math.min(...distancesG), Math.max(...distancesG)];
   const range = farthest - nearest;
-  if (!(range >= smallestRange)) return distancesG.map(() => 1);
   const mean = distancesG.reduce((sum, x) => sum + x, 0) / distancesG.length;
+  // Embeddings are in single precision, and equal answers may differ by its rounding.
+  const size = Math.sqrt(middle.reduce((sum, m) => sum + m ** 2, 0));
+  if (!(range >= smallestRange * mean && mean >= 1e-5 * size)) return distancesG.map(() => 1);
   const bonus = {
     paper: (x: number) => Math.min(largestBonus, x / range),
     'mean-one': (x: number) => x / mean,

@@ -37,7 +37,7 @@ export type Rank = (a: BufferEntry, b: BufferEntry) => number;
  *    evicting the newest would freeze the buffer.
  * 2. The same content is one entry (decision 16): a second arrival keeps the entry's visits and origin and brings
  *    its newer S. Within one generation a measured S outranks an inherited one.
- * 3. A visit overwrites S (decision 13), also with 0.
+ * 3. A visit overwrites S (decision 13), also with 0; so does the S of a parent. A measured pass rate stays.
  *
  * 4. `maxPerBaseTask`: of one base task only so many stay, the best by the same order (decision 10).
  *
@@ -60,13 +60,16 @@ export function insertBy(
   for (const [ordinal, { instance, score, passRate, inherited }] of arrivals.entries()) {
     const known = entries.get(instance.id);
     if (known && inherited && !known.inherited && known.scoreGeneration === generation) continue;
-    const measuredBefore = known && !known.inherited && !inherited;
+    // What was measured on its own group is not forgotten for what was measured on its parent's.
+    const measured = known && known.visits > 0 ? known.passRate : null;
+    const smoothed = measured === null ? passRate : (1 - smoothing) * measured + smoothing * passRate;
     entries.set(instance.id, {
       instance: known?.instance ?? instance,
       score,
-      passRate: measuredBefore ? (1 - smoothing) * known.passRate + smoothing * passRate : passRate,
+      passRate: inherited ? (measured ?? passRate) : smoothed,
       inherited,
       visits: (known?.visits ?? 0) + (inherited ? 0 : 1),
+      visitGeneration: inherited ? (known?.visitGeneration ?? null) : generation,
       firstGeneration: known?.firstGeneration ?? generation,
       scoreGeneration: generation,
       ordinal: known?.ordinal ?? ordinal,

@@ -38,7 +38,7 @@ const proposals: Record<
 > = {
   uniform: { formula: [], source: '', file: 'uniform.ts' },
   softmax: {
-    formula: ['P(m) = (1 − ρ) exp(κ S_m) / Σ exp(κ S) + ρ age_m / Σ age', 'then a turn t′ uniform in 1…t'],
+    formula: ['P(m) = (1 − ρ) exp(κ S_m) / Σ exp(κ S) + ρ age_m / Σ age'],
     source: 'ExIt §4.1; ρ: prioritised level replay, arXiv:2010.03934',
     file: 'softmax.ts',
   },
@@ -85,7 +85,11 @@ function selection({ curriculum }: RunConfig): Rule {
     .map((key) => `curriculum.selection.${key}`);
   return {
     name: 'select',
-    formula: ['slot i: |B| ≥ B_min and u_i < p → an instance of B, else the next base task', ...formula],
+    formula: [
+      'slot i: |B| ≥ B_min and u_i < p → an instance of B, else the next base task',
+      ...formula,
+      'then a turn t′ uniform in 1…t',
+    ],
     source,
     file: `activities/curriculum/strategies/${file}`,
     constants: [

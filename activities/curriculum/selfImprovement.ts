@@ -13,7 +13,7 @@ export interface SelfImprovement {
   /** avg@n at k = 0…K: mean quality over problems and their samples. */
   accuracyK: Estimate[];
   /** pass@n at k = 0…K: mean over problems of the best quality among their n samples. */
-  passK: Estimate[];
+  passK: number[];
   /** Answers better, and worse, at depth k than at depth 0; for qualities of 0 and 1: wrong → right, right → wrong. */
   correctedK: number[];
   brokenK: number[];
@@ -47,12 +47,7 @@ export function selfImprovement(
   const resampled = resampledProblems(firstPS.length, seed);
   return {
     accuracyK: qualitiesKPS.map((qualitiesPS) => estimate(qualitiesPS.map(mean), resampled)),
-    passK: qualitiesKPS.map((qualitiesPS) =>
-      estimate(
-        qualitiesPS.map((samples) => Math.max(...samples)),
-        resampled,
-      ),
-    ),
+    passK: qualitiesKPS.map((qualitiesPS) => mean(qualitiesPS.map((samples) => Math.max(...samples)))),
     correctedK: qualitiesKPS.map((qualitiesPS) => total(count(qualitiesPS, firstPS))),
     brokenK: qualitiesKPS.map((qualitiesPS) => total(count(firstPS, qualitiesPS))),
     delta: estimate(

@@ -52,6 +52,8 @@ export interface BufferEntry {
   /** True while S is its parent's: its own group has not been seen since. */
   inherited: boolean;
   visits: number;
+  /** Of its newest visit: when its own group was played last; null before the first. */
+  visitGeneration: number | null;
   firstGeneration: number;
   scoreGeneration: number;
   /** Order of entry among those of one generation. */

@@ -36,7 +36,16 @@ export interface Explanation {
   /** What the paper prints, beside what the configuration says. */
   paper: { row: string; path: string; value: string; math: string; tools: string; mlengineering: string }[];
   /** What it leaves open. */
-  assumed: { path: string | null; what: string; value: string; why: string; decision: number }[];
+  assumed: {
+    path: string | null;
+    what: string;
+    /** As configured; null for what is fixed in the code, or left out. */
+    value: string | null;
+    /** What we chose, and why. */
+    chosen: string;
+    why: string;
+    decision: number;
+  }[];
 }
 
 /** Everything that `reiterate explain` tells. */
@@ -51,9 +60,11 @@ export function explain(config: RunConfig): Explanation {
     })),
     paper: paperValues.map((printed) => ({ ...printed, value: valueAt(printed.path) })),
     assumed: assumptions.flatMap(({ path, what, chosen, why, decision }) => {
-      const paths = path?.split(', ').filter((one) => at(config, one) !== undefined);
-      if (paths?.length === 0) return [];
-      return [{ path, what, value: paths ? paths.map(valueAt).join(', ') : chosen, why, decision }];
+      const paths = (path?.split(', ') ?? []).filter((one) => at(config, one) !== undefined);
+      // A parameter of another selection strategy.
+      if (path?.startsWith('curriculum.selection.') && paths.length === 0) return [];
+      const value = paths.length > 0 ? paths.map(valueAt).join(', ') : null;
+      return [{ path, what, value, chosen, why, decision }];
     }),
   };
 }
@@ -89,9 +100,10 @@ function pageOf({ strategy, inWords, rules, paper, assumed }: Explanation): stri
     ).map((line) => `  ${line}`),
     '',
     'Assumed: what the paper does not print',
-    ...assumed.flatMap(({ path, what, value, why }) => [
+    ...assumed.flatMap(({ path, what, value, chosen, why }) => [
       `  ${what}${path ? ` (${path})` : ''}`,
-      ...wrapped(`${value}: ${why}`, width() - 4).map((line) => `    ${line}`),
+      ...(value === null ? [] : [`    here: ${value}`]),
+      ...wrapped(`ours: ${chosen}; ${why}`, width() - 4).map((line) => `    ${line}`),
     ]),
   ];
 }

@@ -119,7 +119,7 @@ export function curriculumFigures({ points }: ReportedRun): Html[] {
       ? [
           measure(points, {
             title: 'Diversity bonus',
-            note: 'Mean d of all rollouts: above 1 it makes every step larger.',
+            note: 'Mean d of the rollouts trained on: above 1 it makes steps larger.',
             size: 'small',
             value: ({ metrics }) => metrics.meanDiversity ?? 1,
           }),

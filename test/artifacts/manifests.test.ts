@@ -22,7 +22,7 @@ const newRun = () => `manifests ${randomUUID()}@1a2b3c4d`;
 function content(generation: number, parent: string | null, seed = 1): ManifestContent {
   const hash = sha256('an artifact');
   return {
-    schema: 1,
+    schema: 2,
     generation,
     parent,
     configHash: hash,

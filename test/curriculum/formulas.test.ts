@@ -72,12 +72,14 @@ test('the diversity bonus: distances from the middle of the group, in three scal
   assert.deepEqual(diversity(embeddings, 'min-max'), [0, 0, 1, 1]);
   const meanOne = diversity(embeddings, 'mean-one');
   assert.deepEqual(meanOne, [2 / 3, 2 / 3, 4 / 3, 4 / 3]);
-  // Far apart but at nearly equal distances: the paper's quotient explodes, ours is bounded.
-  const almost = [
+  // Far apart and at similar distances: the paper's quotient explodes, ours is bounded.
+  const similar = [
     [1000, 0],
-    [-1000, 0.01],
-  ].concat([[0, 999.9]], [[0, -999.9]]);
-  assert.ok(diversity(almost, 'paper').every((bonus) => bonus === 10));
+    [-1000, 0],
+    [0, 990],
+    [0, -990],
+  ];
+  assert.ok(diversity(similar, 'paper').every((bonus) => bonus === 10));
 });
 
 test('answers that do not differ have a bonus of 1, in every scale', () => {
@@ -113,6 +115,11 @@ test('answers that do not differ have a bonus of 1, in every scale', () => {
       ),
       [1, 1],
     );
+  }
+  // Two answers, each given twice, and one answer alone, but for the rounding of their embeddings.
+  for (const scale of ['paper', 'mean-one', 'min-max'] as const) {
+    assert.deepEqual(diversity([[3], [3 + 1e-6], [-2], [-2 - 1e-6]], scale), [1, 1, 1, 1]);
+    assert.deepEqual(diversity([[3], [3 + 1e-6], [3 - 2e-6]], scale), [1, 1, 1]);
   }
   fc.assert(
     fc.property(

@@ -34,7 +34,8 @@ function insertOneByOne(
     kept[kept.indexOf(known)] = {
       ...known,
       score: latest.score,
-      passRate: latest.passRate,
+      passRate: measured || known.visits === 0 ? latest.passRate : known.passRate,
+      visitGeneration: measured ? generation : known.visitGeneration,
       inherited: latest.inherited,
       visits: known.visits + news.filter(({ inherited }) => !inherited).length,
       scoreGeneration: generation,
@@ -54,6 +55,7 @@ function insertOneByOne(
       }),
       ordinal: before?.ordinal ?? ordinal,
       visits: (before?.visits ?? 0) + (inherited ? 0 : 1),
+      visitGeneration: inherited ? null : generation,
     });
   }
   for (const arrival of fresh.values()) {

@@ -4,7 +4,10 @@ import type { BufferEntry, Draw, Instance, Outcome } from '../../activities/curr
 import type { RunConfig } from '../../workflows/contract/config.ts';
 import diverge from '../../presets/diverge-robust.json' with { type: 'json' };
 
-/** The configuration of a preset with other values. */
+/** The paper's selection. */
+const selection = { name: 'softmax', inverseTemperature: 10, staleness: 0, perEpisode: false } as const;
+
+/** The configuration of a preset with the paper's selection and other values. */
 export function configWith(
   curriculum: Partial<RunConfig['curriculum']>,
   training: Partial<RunConfig['training']> = {},
@@ -12,7 +15,7 @@ export function configWith(
   const config = diverge as unknown as RunConfig;
   return {
     ...config,
-    curriculum: { ...config.curriculum, ...curriculum },
+    curriculum: { ...config.curriculum, selection, maxPerBaseTask: null, ...curriculum },
     training: { ...config.training, ...training },
     sampling: { ...config.sampling, rolloutsPerPrompt: 4 },
   };
@@ -41,6 +44,7 @@ export function entry(instance: Instance, score: number, rest: Partial<BufferEnt
     passRate: 0.5,
     inherited: false,
     visits: 1,
+    visitGeneration: rest.visits === 0 ? null : (rest.scoreGeneration ?? 1),
     firstGeneration: 1,
     scoreGeneration: 1,
     ordinal: 0,

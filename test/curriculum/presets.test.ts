@@ -121,6 +121,19 @@ test('values that cannot go together are named by path', async () => {
   assert.deepEqual(problems({ training: { ...config.training, minibatches: 9 } }), [
     'training.minibatches: 9 is more than sampling.promptsPerGeneration 8; a group goes into one minibatch',
   ]);
+  const pools = { name: 'difficulty-pool', easyFrom: 0.2, hardUpTo: 0.8, easyShare: 0.7, hardShare: 0.4 };
+  assert.deepEqual(problems({ curriculum: { ...config.curriculum, selection: pools } }), [
+    'curriculum.selection.hardUpTo: 0.8 is not less than easyFrom 0.2',
+    'curriculum.selection.easyShare: 0.7 and hardShare 0.4 are more than the whole',
+  ]);
+  const replay = { name: 'prompt-replay', passRate: { low: 0.7, high: 0.2 }, cooldown: 5, maxVisits: 6 };
+  assert.deepEqual(problems({ curriculum: { ...config.curriculum, selection: replay } }), [
+    'curriculum.selection.passRate: low 0.7 is more than high 0.2',
+  ]);
+  const w8a8 = { ...config.sampling, precision: 'w8a8' };
+  assert.deepEqual(problems({ sampling: w8a8, training: { ...config.training, importanceCap: 2 } }), [
+    "guards.meanMismatch: 0.01 pauses every generation: sampling.precision 'w8a8' has about 0.07; give 0.1 or more, or null",
+  ]);
   const prompts = { improve: 'Better: {request}', diverge: '{request} {response}' };
   assert.deepEqual(problems({ curriculum: { ...config.curriculum, prompts } }), [
     'curriculum.prompts.improve: the template lacks {response}',

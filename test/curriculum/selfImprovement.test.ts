@@ -31,10 +31,7 @@ test('accuracy, corrected, broken and Δ_K', () => {
     result.accuracyK.map(({ value }) => value),
     [0.5, 0.5, 0.625],
   );
-  assert.deepEqual(
-    result.passK.map(({ value }) => value),
-    [0.75, 0.75, 0.75],
-  );
+  assert.deepEqual(result.passK, [0.75, 0.75, 0.75]);
   assert.deepEqual(result.correctedK, [0, 1, 3]);
   assert.deepEqual(result.brokenK, [0, 1, 2]);
   assert.equal(result.delta.value, 1 / 8);

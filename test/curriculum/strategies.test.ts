@@ -182,6 +182,11 @@ test('pr-grpo: the most uncertain first, but what was not seen for long before a
     strategy.observe(buffer, observed([{ ...seen, inherited }], 11)).find(({ ordinal }) => ordinal === 1)!
       .passRate;
   assert.equal(passRate(false), 0.625);
+  assert.equal(passRate(true), 0.5);
+  // Nor does what another rollout grew put off the test.
+  const grown = { ...seen, instance: buffer[3]!.instance, inherited: true };
+  const after = strategy.observe(buffer, observed([grown], 11));
+  assert.equal(tasks(strategy.propose(after, proposing(12)))[0], 3);
 });
 
 test('difficulty-pool: shares of the draws, and nothing from a pool without one', () => {

@@ -168,7 +168,7 @@ export type EvaluationConfig = z.infer<typeof EvaluationConfig>;
  */
 export const GuardsConfig = z.strictObject({
   /** So many generations in a row without any reward. */
-  zeroRewardGenerations: count.nullable(),
+  zeroRewardGenerations: count.max(1000).nullable(),
   /** At least this share of a generation's answers cut off. */
   truncatedShare: positive.max(1).nullable(),
   /** More than this share of its prompts not graded. */
@@ -247,6 +247,22 @@ export const RunConfig = z
         ['curriculum', 'diversityBonus'],
         expected.bonus ? "strategy 'exit' needs one" : `strategy '${config.strategy}' needs it null`,
       );
+    const { selection } = curriculum;
+    if (selection.name === 'prompt-replay' && selection.passRate.low > selection.passRate.high)
+      wrong(
+        ['curriculum', 'selection', 'passRate'],
+        `low ${selection.passRate.low} is more than high ${selection.passRate.high}`,
+      );
+    if (selection.name === 'difficulty-pool') {
+      const { easyFrom, hardUpTo, easyShare, hardShare } = selection;
+      if (hardUpTo >= easyFrom)
+        wrong(['curriculum', 'selection', 'hardUpTo'], `${hardUpTo} is not less than easyFrom ${easyFrom}`);
+      if (easyShare + hardShare > 1)
+        wrong(
+          ['curriculum', 'selection', 'easyShare'],
+          `${easyShare} and hardShare ${hardShare} are more than the whole`,
+        );
+    }
     if (curriculum.minimumSize > curriculum.capacity)
       wrong(
         ['curriculum', 'minimumSize'],
@@ -271,6 +287,12 @@ export const RunConfig = z
         wrong(
           ['training', 'importanceCap'],
           "sampling.precision 'w8a8' samples from a rounded policy and needs a number ≥ 1 here to make up for it",
+        );
+      const { meanMismatch } = config.guards;
+      if (meanMismatch !== null && meanMismatch < 0.1)
+        wrong(
+          ['guards', 'meanMismatch'],
+          `${meanMismatch} pauses every generation: sampling.precision 'w8a8' has about 0.07; give 0.1 or more, or null`,
         );
       if (config.device !== 'cpu')
         wrong(['sampling', 'precision'], `'w8a8' is for device 'cpu'; '${config.device}' samples in float32`);

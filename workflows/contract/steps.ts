@@ -131,7 +131,7 @@ export const ScoreResult = z.strictObject({
   buffer: z.strictObject({ size: z.int(), meanDepth: z.number(), maxDepth: z.int(), meanScore: z.number() }),
   /** What the selection strategy says of itself, by name. */
   selection: z.record(z.string(), z.number()),
-  /** Mean diversity bonus d of all rollouts; null without one. */
+  /** Mean diversity bonus d of the rollouts that are trained on; null without any. */
   meanDiversity: z.number().nullable(),
   seconds,
 });

@@ -8,7 +8,7 @@ type Pool = 'easy' | 'normal' | 'hard';
 /**
  * Difficulty pools (prime-rl): an instance is easy, normal or hard by its newest pass rate. Of the draws a share comes
  * from the easy ones and a share from the hard ones, the rest from the normal ones; within a pool all are equally
- * likely. What one pool lacks comes from the next in line.
+ * likely. What one pool lacks comes from the others; a pool without a share is never drawn from.
  */
 export function difficultyPool(config: SelectionOf<'difficulty-pool'>): Strategy {
   const poolOf = ({ passRate }: BufferEntry): Pool =>
@@ -16,7 +16,7 @@ export function difficultyPool(config: SelectionOf<'difficulty-pool'>): Strategy
   const shares = {
     easy: config.easyShare,
     hard: config.hardShare,
-    normal: 1 - config.easyShare - config.hardShare,
+    normal: Math.max(0, 1 - (config.easyShare + config.hardShare)),
   };
   const inPool = (buffer: readonly BufferEntry[], pool: Pool) =>
     buffer.filter((entry) => poolOf(entry) === pool);

@@ -12,16 +12,19 @@ const highestPriorityFirst: Rank = (a, b) =>
 /**
  * PR-GRPO (arXiv:2601.02648): the instances of highest p̂ (1 − p̂) first, with p̂ a moving average of their pass rates.
  * What is solved, or hopeless, would never be seen again; so whatever was not visited for `retestAfter` generations
- * comes first, the longest unvisited before all.
+ * comes first, the longest unvisited before all. A full buffer gives up the lowest p̂ (1 − p̂), tested again or not: for
+ * the paper's heap of all problems it must have room for the task set.
  */
 export function prGrpo({ smoothing, retestAfter }: SelectionOf<'pr-grpo'>): Strategy {
-  const due = (entry: BufferEntry, generation: number) => generation - entry.scoreGeneration >= retestAfter;
+  const unvisited = (entry: BufferEntry, generation: number) =>
+    generation - (entry.visitGeneration ?? entry.firstGeneration);
+  const due = (entry: BufferEntry, generation: number) => unvisited(entry, generation) >= retestAfter;
   return {
     propose: (buffer, { generation, random }) =>
       buffer
         .map((entry) => ({
           entry,
-          waited: due(entry, generation) ? generation - entry.scoreGeneration : 0,
+          waited: due(entry, generation) ? unvisited(entry, generation) : 0,
           tie: random(entry.instance.id),
         }))
         .sort((a, b) => b.waited - a.waited || priority(b.entry) - priority(a.entry) || a.tie - b.tie)

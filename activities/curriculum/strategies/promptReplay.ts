@@ -10,7 +10,8 @@ import type { Strategy } from './strategy.ts';
 export function promptReplay({ passRate, cooldown, maxVisits }: SelectionOf<'prompt-replay'>): Strategy {
   const fits = (entry: BufferEntry) =>
     entry.passRate >= passRate.low && entry.passRate <= passRate.high && entry.visits < maxVisits;
-  const rested = (entry: BufferEntry, generation: number) => generation - entry.scoreGeneration > cooldown;
+  const rested = ({ visitGeneration }: BufferEntry, generation: number) =>
+    visitGeneration === null || generation - visitGeneration > cooldown;
   const nearness = (entry: BufferEntry) => -Math.abs(entry.passRate - 0.5);
   return {
     propose: (buffer, { generation, random }) =>

@@ -5,7 +5,7 @@ import type { BufferEntry } from '../types.ts';
 export interface Proposing {
   /** The generation being made. */
   generation: number;
-  /** A number in (0, 1) of each entry, from its instance's identity. */
+  /** A number in [0, 1) of each entry, from its instance's identity. */
   random: (instanceId: string) => number;
 }
 

@@ -14,7 +14,7 @@ export function withoutReplacement(
 ): BufferEntry[] {
   return buffer
     .map((entry, i) => ({ entry, key: logWeights[i]! - Math.log(-Math.log(uniformOf(entry.instance.id))) }))
-    .filter(({ key }) => key > -Infinity)
+    .filter((_, i) => logWeights[i]! > -Infinity)
     .sort((a, b) => (a.key === b.key ? 0 : a.key < b.key ? 1 : -1))
     .map(({ entry }) => entry);
 }

@@ -52,7 +52,8 @@ export async function playQueue(
   const rollouts = queue[0]!.rollouts.length;
   const cache = await decoder.openCache({
     rows: Math.min(limits.rows, queue.length * rollouts),
-    places: Math.min(limits.places, queue.length),
+    // Every prompt that is held has a rollout at work.
+    places: Math.min(limits.places, limits.rows, queue.length),
     promptLength: Math.max(...queue.map(({ promptIds }) => promptIds.length)),
     maxNewTokens,
   });

@@ -240,7 +240,7 @@ function scatterRows(
 ): void {
   // In pairs, which takes a third of the time: this is bound by the number of stores. Finite floats come out as they
   // went in, since no two of them make a NaN.
-  const paired = width % 2 === 0;
+  const paired = width % 2 === 0 && source.byteOffset % 8 === 0 && target.byteOffset % 8 === 0;
   const [from, to] = [source, target].map((array) =>
     paired ? new Float64Array(array.buffer, array.byteOffset, Math.floor(array.length / 2)) : array,
   ) as [Float32Array | Float64Array, Float32Array | Float64Array];

@@ -18,7 +18,7 @@ export interface Sampling extends Omit<Decoder, 'tokens' | 'openCache'> {
 
 /** Most rollouts decoded together … */
 const rowLimit = 128;
-/** … and most bytes that their generated keys and values may come to, and those of all prompts held. */
+/** … and most bytes that their generated keys and values may come to; as many again those of all prompts held. */
 const cacheBytes = 1.25 * 2 ** 30;
 
 /**

@@ -69,7 +69,7 @@ export async function writeSyntheticRun(store: Store, runKey: string, synthetic:
       store,
       runKey,
       {
-        schema: 1,
+        schema: 2,
         generation,
         parent: head?.hash ?? null,
         configHash: hashOf(config),
@@ -291,7 +291,7 @@ export async function writeSyntheticRun(store: Store, runKey: string, synthetic:
       config.seed,
     );
     const summary: EvaluationSummary = {
-      schema: 1,
+      schema: 2,
       generation,
       policy: policyAt(generation),
       tasks,
@@ -301,7 +301,7 @@ export async function writeSyntheticRun(store: Store, runKey: string, synthetic:
         accuracy: value,
         low,
         high,
-        pass: passK[k]!.value,
+        pass: passK[k]!,
         corrected: correctedK[k]!,
         broken: brokenK[k]!,
         tokens: rowsK[k]!.reduce((sum, { completionIds }) => sum + completionIds.length, 0),
