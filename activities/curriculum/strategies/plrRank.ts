@@ -1,8 +1,7 @@
 import type { SelectionOf } from '../../../workflows/contract/selection.ts';
-import { insert } from '../insertion.ts';
 import type { BufferEntry } from '../types.ts';
 import type { Strategy } from './strategy.ts';
-import { effectiveSampleSize, mixedWithAge, withoutReplacement } from './weights.ts';
+import { drawnByWeight, mixedWithAge } from './weights.ts';
 
 /**
  * Prioritised level replay (Jiang et al. 2021, arXiv:2010.03934): P(m) ∝ rank(S_m)^(−1/τ), mixed with staleness. Ranks
@@ -10,18 +9,10 @@ import { effectiveSampleSize, mixedWithAge, withoutReplacement } from './weights
  * decide.
  */
 export function plrRank({ temperature, staleness }: SelectionOf<'plr-rank'>): Strategy {
-  const weigh = (buffer: readonly BufferEntry[], generation: number) => {
+  return drawnByWeight((buffer, generation) => {
     const logWeights = ranks(buffer).map((rank) => -Math.log(rank) / temperature);
     return mixedWithAge(logWeights, buffer, generation, staleness);
-  };
-  return {
-    propose: (buffer, { generation, random }) =>
-      withoutReplacement(buffer, weigh(buffer, generation), random),
-    observe: insert,
-    metrics: (buffer, generation) => ({
-      effectiveSampleSize: effectiveSampleSize(weigh(buffer, generation)),
-    }),
-  };
+  });
 }
 
 function ranks(buffer: readonly BufferEntry[]): number[] {

@@ -1,8 +1,7 @@
 import type { SelectionOf } from '../../../workflows/contract/selection.ts';
-import { insert } from '../insertion.ts';
 import type { BufferEntry } from '../types.ts';
 import type { Strategy } from './strategy.ts';
-import { effectiveSampleSize, mixedWithAge, withoutReplacement } from './weights.ts';
+import { drawnByWeight, mixedWithAge } from './weights.ts';
 
 /**
  * ExIt's own (§4.1, Algorithm 1): P(m) ∝ exp(κ S_m), and the N instances of highest learnability are kept. The paper
@@ -10,22 +9,14 @@ import { effectiveSampleSize, mixedWithAge, withoutReplacement } from './weights
  * episode share the weight of one entry, lest long episodes be drawn more often (decision 19).
  */
 export function softmax({ inverseTemperature, staleness, perEpisode }: SelectionOf<'softmax'>): Strategy {
-  const weigh = (buffer: readonly BufferEntry[], generation: number) => {
+  return drawnByWeight((buffer, generation) => {
     const turns = perEpisode ? turnsOfEpisodes(buffer) : new Map<string, number>();
     const logWeights = buffer.map(
       ({ score, instance }) =>
         inverseTemperature * score - Math.log(turns.get(instance.parent?.rolloutId ?? '') ?? 1),
     );
     return mixedWithAge(logWeights, buffer, generation, staleness);
-  };
-  return {
-    propose: (buffer, { generation, random }) =>
-      withoutReplacement(buffer, weigh(buffer, generation), random),
-    observe: insert,
-    metrics: (buffer, generation) => ({
-      effectiveSampleSize: effectiveSampleSize(weigh(buffer, generation)),
-    }),
-  };
+  });
 }
 
 /** How many entries each episode has in the buffer, by the rollout that played it. */

@@ -1,7 +1,23 @@
+import { insert } from '../insertion.ts';
 import type { BufferEntry } from '../types.ts';
+import type { Strategy } from './strategy.ts';
 
 /** Logarithms of weights that are no more than proportional to probabilities; −∞ is never drawn. */
 export type LogWeights = readonly number[];
+
+/** Draws by weight, and keeps the entries of highest learnability. */
+export function drawnByWeight(
+  weigh: (buffer: readonly BufferEntry[], generation: number) => LogWeights,
+): Strategy {
+  return {
+    propose: (buffer, { generation, random }) =>
+      withoutReplacement(buffer, weigh(buffer, generation), random),
+    observe: insert,
+    metrics: (buffer, generation) => ({
+      effectiveSampleSize: effectiveSampleSize(weigh(buffer, generation)),
+    }),
+  };
+}
 
 /**
  * Entries in an order whose first k are a draw of k without replacement, in proportion to exp(logWeight) at each step:
