@@ -38,7 +38,7 @@ export function diversity(
   const mean = distancesG.reduce((sum, x) => sum + x, 0) / distancesG.length;
   // Embeddings are in single precision, and equal answers may differ by its rounding.
   const size = Math.sqrt(middle.reduce((sum, m) => sum + m ** 2, 0));
-  if (!(range >= smallestRange * mean && mean >= 1e-5 * size)) return distancesG.map(() => 1);
+  if (!(range > smallestRange * mean && mean > 1e-5 * size)) return distancesG.map(() => 1);
   const bonus = {
     paper: (x: number) => Math.min(largestBonus, x / range),
     'mean-one': (x: number) => x / mean,

@@ -120,6 +120,7 @@ test('answers that do not differ have a bonus of 1, in every scale', () => {
   for (const scale of ['paper', 'mean-one', 'min-max'] as const) {
     assert.deepEqual(diversity([[3], [3 + 1e-6], [-2], [-2 - 1e-6]], scale), [1, 1, 1, 1]);
     assert.deepEqual(diversity([[3], [3 + 1e-6], [3 - 2e-6]], scale), [1, 1, 1]);
+    assert.deepEqual(diversity([[0], [0]], scale), [1, 1]);
   }
   fc.assert(
     fc.property(
