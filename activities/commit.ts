@@ -27,7 +27,7 @@ export function commit(dependencies: Dependencies) {
       plan: input.plan,
       rollouts: input.rollouts,
       graded: input.graded,
-      embeddings: input.embeddings ?? [],
+      embeddings: input.embeddings,
       groups: score.groups,
     };
     const head = await commitManifest(
@@ -44,7 +44,7 @@ export function commit(dependencies: Dependencies) {
         plan: input.plan.sha256,
         rollouts: input.rollouts.map(({ sha256 }) => sha256),
         graded: input.graded.map(({ sha256 }) => sha256),
-        embeddings: (input.embeddings ?? []).map(({ sha256 }) => sha256),
+        embeddings: input.embeddings.map(({ sha256 }) => sha256),
         groups: score.groups.sha256,
         metrics,
         conservation: score.conservation,

@@ -25,14 +25,14 @@ export function score(dependencies: Dependencies) {
       input.plan.sha256,
       input.rollouts.map(shaOf),
       input.graded.map(shaOf),
-      (input.embeddings ?? []).map(shaOf),
+      input.embeddings.map(shaOf),
     ];
     return once(store, keys.step(runKey, place, 'score'), inputs, ScoreResult, async () => {
       const started = performance.now();
       const state = await loadState(store, input);
       const plan = (await readJson(store, input.plan)) as Plan;
       const answers = await readAnswers(store, plan, input.rollouts, input.graded);
-      const embeddings = await readEmbeddings(store, input.embeddings ?? []);
+      const embeddings = await readEmbeddings(store, input.embeddings);
       const scored = scoreGeneration({
         curriculum: await loadCurriculum(store, state),
         draws: plan.prompts.map(({ ordinal, step, source, instance }) => ({

@@ -35,3 +35,8 @@ export function countingNumber(text: string): number {
   if (value === 0) throw new InvalidArgumentError('It takes a whole number ≥ 1.');
   return value;
 }
+
+/** Parser of options that may be repeated: every value, in order. */
+export function repeated(text: string, before: readonly string[] = []): string[] {
+  return [...before, text];
+}

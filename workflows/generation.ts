@@ -50,12 +50,12 @@ export async function generation(input: GenerationInput): Promise<CommitResult> 
   const graded = played.map(([, evaluated]) => evaluated.graded);
 
   const embedded = input.embeds ? await embedShards(from, place, plan, label, rollouts, pass, at) : [];
-  const embeddings = input.embeds && { embeddings: embedded.map((one) => one.embeddings) };
+  const embeddings = embedded.map((one) => one.embeddings);
 
   await pass();
   at('score');
   const score = await steps.score.executeWithOptions(label('score', 'rewards, learnability, task buffer'), [
-    { ...from, generation, plan: plan.plan, rollouts, graded, ...embeddings },
+    { ...from, generation, plan: plan.plan, rollouts, graded, embeddings },
   ]);
 
   await pass();
@@ -76,7 +76,7 @@ export async function generation(input: GenerationInput): Promise<CommitResult> 
     update: update.seconds,
   };
   const committed = await steps.commit.executeWithOptions(label('commit', 'write the manifest'), [
-    { ...from, generation, plan: plan.plan, rollouts, graded, ...embeddings, score, update, seconds },
+    { ...from, generation, plan: plan.plan, rollouts, graded, embeddings, score, update, seconds },
   ]);
   setCurrentDetails(committed.summary);
   return committed;

@@ -1,4 +1,5 @@
 import type { DiversityBonusConfig } from '../../workflows/contract/config.ts';
+import { mean } from './statistics.ts';
 
 /**
  * Distances whose range is under this share of their mean are as good as equal: the paper's quotient is then rounding
@@ -26,22 +27,19 @@ export function diversity(
   scale: DiversityBonusConfig['scale'],
 ): number[] {
   const width = embeddingsG[0]?.length ?? 0;
-  const middle = Array.from(
-    { length: width },
-    (_, i) => embeddingsG.reduce((sum, embedding) => sum + embedding[i]!, 0) / embeddingsG.length,
-  );
+  const middle = Array.from({ length: width }, (_, i) => mean(embeddingsG.map((embedding) => embedding[i]!)));
   const distancesG = embeddingsG.map((embedding) =>
     Math.sqrt(middle.reduce((sum, m, i) => sum + (embedding[i]! - m) ** 2, 0)),
   );
   const [nearest, farthest] = [Math.min(...distancesG), Math.max(...distancesG)];
   const range = farthest - nearest;
-  const mean = distancesG.reduce((sum, x) => sum + x, 0) / distancesG.length;
+  const usual = mean(distancesG);
   // Embeddings are in single precision, and equal answers may differ by its rounding.
   const size = Math.sqrt(middle.reduce((sum, m) => sum + m ** 2, 0));
-  if (!(range > smallestRange * mean && mean > 1e-5 * size)) return distancesG.map(() => 1);
+  if (!(range > smallestRange * usual && usual > 1e-5 * size)) return distancesG.map(() => 1);
   const bonus = {
     paper: (x: number) => Math.min(largestBonus, x / range),
-    'mean-one': (x: number) => x / mean,
+    'mean-one': (x: number) => x / usual,
     'min-max': (x: number) => (x - nearest) / range,
   }[scale];
   return distancesG.map(bonus);

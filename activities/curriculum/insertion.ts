@@ -38,7 +38,6 @@ export type Rank = (a: BufferEntry, b: BufferEntry) => number;
  * 2. The same content is one entry (decision 16): a second arrival keeps the entry's visits and origin and brings
  *    its newer S. Within one generation a measured S outranks an inherited one.
  * 3. A visit overwrites S (decision 13), also with 0; so does the S of a parent. A measured pass rate stays.
- *
  * 4. `maxPerBaseTask`: of one base task only so many stay, the best by the same order (decision 10).
  *
  * Pure; the result is in order of entry, by (firstGeneration, ordinal).

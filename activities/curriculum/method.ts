@@ -27,30 +27,47 @@ export const strategyInWords = ({ strategy }: Pick<RunConfig, 'strategy'>): stri
 
 /** The rules by which a run with this configuration chooses, scores and learns, in the order of a generation. */
 export function rulesOf(config: RunConfig): Rule[] {
-  return [selection(config), step(config), reward(config), learnability(config), buffer(config)]
-    .filter((rule) => rule !== null)
-    .concat(advantage(config), diversityBonus(config) ?? [], objective(config), optimizer());
+  return [
+    selection(config),
+    step(config),
+    reward(config),
+    learnability(config),
+    buffer(config),
+    advantage(config),
+    diversityBonus(config),
+    objective(config),
+    optimizer(),
+  ].filter((rule) => rule !== null);
 }
 
-const proposals: Record<
-  SelectionConfig['name'],
-  { formula: readonly string[]; source: string; file: string }
-> = {
-  uniform: { formula: [], source: '', file: 'uniform.ts' },
+interface Choice {
+  /** How instances of the buffer are chosen … */
+  formula: readonly string[];
+  source: string;
+  /** In `activities/curriculum/strategies`. */
+  file: string;
+  /** … and by what they are kept. */
+  keptBy: string;
+}
+
+const choices: Record<Exclude<SelectionConfig['name'], 'uniform'>, Choice> = {
   softmax: {
     formula: ['P(m) = (1 − ρ) exp(κ S_m) / Σ exp(κ S) + ρ age_m / Σ age'],
     source: 'ExIt §4.1; ρ: prioritised level replay, arXiv:2010.03934',
     file: 'softmax.ts',
+    keptBy: 'S',
   },
   'plr-rank': {
     formula: ['P(m) = (1 − ρ) rank_m^(−1/τ) / Σ rank^(−1/τ) + ρ age_m / Σ age'],
     source: 'prioritised level replay, arXiv:2010.03934',
     file: 'plrRank.ts',
+    keptBy: 'S',
   },
   'prompt-replay': {
     formula: ['low ≤ pass rate ≤ high, rested, not too often visited; nearest to ½ first'],
     source: 'prompt replay for GRPO',
     file: 'promptReplay.ts',
+    keptBy: 'newest visit',
   },
   'pr-grpo': {
     formula: [
@@ -59,6 +76,7 @@ const proposals: Record<
     ],
     source: 'PR-GRPO, arXiv:2601.02648',
     file: 'prGrpo.ts',
+    keptBy: 'p̂ (1 − p̂)',
   },
   'difficulty-pool': {
     formula: [
@@ -66,6 +84,7 @@ const proposals: Record<
     ],
     source: 'prime-rl',
     file: 'difficultyPool.ts',
+    keptBy: 'newest visit',
   },
 };
 
@@ -79,7 +98,7 @@ function selection({ curriculum }: RunConfig): Rule {
       file: 'activities/curriculum/selection.ts',
       constants: ['sampling.promptsPerGeneration'],
     };
-  const { formula, source, file } = proposals[selection.name];
+  const { formula, source, file } = choices[selection.name];
   const parameters = Object.keys(selection)
     .filter((key) => key !== 'name')
     .map((key) => `curriculum.selection.${key}`);
@@ -142,19 +161,12 @@ function learnability({ curriculum: { scoreOn } }: RunConfig): Rule {
 }
 
 function buffer({ curriculum: { selection } }: RunConfig): Rule | null {
-  const orders: Record<SelectionConfig['name'], string | null> = {
-    uniform: null,
-    softmax: 'S',
-    'plr-rank': 'S',
-    'prompt-replay': 'newest visit',
-    'pr-grpo': 'p̂ (1 − p̂)',
-    'difficulty-pool': 'newest visit',
-  };
-  const order = orders[selection.name];
-  if (order === null) return null;
+  if (selection.name === 'uniform') return null;
   return {
     name: 'buffer',
-    formula: [`B′ = top_N (B ∪ {m′, m+}) by ${order}; m′: measured S, m+: its parent's`],
+    formula: [
+      `B′ = top_N (B ∪ {m′, m+}) by ${choices[selection.name].keptBy}; m′: measured S, m+: its parent's`,
+    ],
     source: 'ExIt §4.1, Algorithm 1',
     file: 'activities/curriculum/insertion.ts',
     constants: ['curriculum.capacity', 'curriculum.expand', 'curriculum.maxPerBaseTask'],

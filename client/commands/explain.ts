@@ -1,8 +1,9 @@
 import { Command } from 'commander';
-import { assumptions } from '../../activities/curriculum/assumptions.ts';
+import { assumptions, type Assumption } from '../../activities/curriculum/assumptions.ts';
 import { rulesOf, strategyInWords, type Rule } from '../../activities/curriculum/method.ts';
-import { paperValues } from '../../activities/curriculum/paper.ts';
+import { paperValues, type PaperValue } from '../../activities/curriculum/paper.ts';
 import type { RunConfig } from '../../workflows/contract/config.ts';
+import { repeated } from '../arguments.ts';
 import { readRunConfig } from '../config.ts';
 import { fields, print, printJson, table, width } from '../terminal.ts';
 
@@ -10,10 +11,7 @@ export function explainCommand(): Command {
   return new Command('explain')
     .description('say what a configuration does: each formula with its constants and source')
     .argument('<config>', 'JSON file, such as presets/exit-faithful.json')
-    .option('--set <path=value>', 'override a setting; may be repeated', (value, all?: string[]) => [
-      ...(all ?? []),
-      value,
-    ])
+    .option('--set <path=value>', 'override a setting; may be repeated', repeated)
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample: reiterate explain presets/exit-faithful.json')
     .action(async (file: string, options: { set?: string[]; json?: boolean }) => {
@@ -34,18 +32,9 @@ export interface Explanation {
   inWords: string;
   rules: (Omit<Rule, 'constants'> & { constants: Constant[] })[];
   /** What the paper prints, beside what the configuration says. */
-  paper: { row: string; path: string; value: string; math: string; tools: string; mlengineering: string }[];
-  /** What it leaves open. */
-  assumed: {
-    path: string | null;
-    what: string;
-    /** As configured; null for what is fixed in the code, or left out. */
-    value: string | null;
-    /** What we chose, and why. */
-    chosen: string;
-    why: string;
-    decision: number;
-  }[];
+  paper: (PaperValue & { value: string })[];
+  /** What it leaves open, and the value here: null for what is fixed in the code, or left out. */
+  assumed: (Assumption & { value: string | null })[];
 }
 
 /** Everything that `reiterate explain` tells. */
@@ -59,12 +48,12 @@ export function explain(config: RunConfig): Explanation {
       constants: rule.constants.map((path) => ({ path, value: valueAt(path) })),
     })),
     paper: paperValues.map((printed) => ({ ...printed, value: valueAt(printed.path) })),
-    assumed: assumptions.flatMap(({ path, what, chosen, why, decision }) => {
+    assumed: assumptions.flatMap((assumption) => {
+      const { path } = assumption;
       const paths = (path?.split(', ') ?? []).filter((one) => at(config, one) !== undefined);
       // A parameter of another selection strategy.
       if (path?.startsWith('curriculum.selection.') && paths.length === 0) return [];
-      const value = paths.length > 0 ? paths.map(valueAt).join(', ') : null;
-      return [{ path, what, value, chosen, why, decision }];
+      return [{ ...assumption, value: paths.length > 0 ? paths.map(valueAt).join(', ') : null }];
     }),
   };
 }

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { readRunConfig } from '../config.ts';
 import { withTemporal } from '../connect.ts';
-import { runName } from '../arguments.ts';
+import { runName, repeated } from '../arguments.ts';
 import { noWorker, pageOf, startRun, workerPolls } from '../temporal.ts';
 import { fields, note, print, printJson } from '../terminal.ts';
 
@@ -20,10 +20,7 @@ export function startCommand(): Command {
       'name of the run (workflow id); made from the strategy and the time when left out',
       runName,
     )
-    .option('--set <path=value>', 'override a setting; may be repeated', (value, all?: string[]) => [
-      ...(all ?? []),
-      value,
-    ])
+    .option('--set <path=value>', 'override a setting; may be repeated', repeated)
     .option('--json', 'print JSON')
     .addHelpText(
       'after',

@@ -118,7 +118,7 @@ export interface ScoreInput extends From {
   rollouts: Ref[];
   graded: Ref[];
   /** By shard; none without a diversity bonus. */
-  embeddings?: Ref[];
+  embeddings: Ref[];
 }
 export const ScoreResult = z.strictObject({
   groups: Ref,
@@ -158,7 +158,7 @@ export interface CommitInput extends From {
   plan: Ref;
   rollouts: Ref[];
   graded: Ref[];
-  embeddings?: Ref[];
+  embeddings: Ref[];
   score: ScoreResult;
   update: UpdateStepResult;
   /** Seconds by step, summed over shards. */

@@ -1,5 +1,6 @@
 import type { SelectionOf } from '../../../workflows/contract/selection.ts';
 import { insertBy, type Rank } from '../insertion.ts';
+import { mean } from '../statistics.ts';
 import type { BufferEntry } from '../types.ts';
 import type { Strategy } from './strategy.ts';
 
@@ -32,7 +33,7 @@ export function prGrpo({ smoothing, retestAfter }: SelectionOf<'pr-grpo'>): Stra
     observe: (buffer, observed) => insertBy(highestPriorityFirst, buffer, observed, smoothing),
     metrics: (buffer, generation) => ({
       due: buffer.filter((entry) => due(entry, generation)).length,
-      meanPriority: buffer.reduce((sum, entry) => sum + priority(entry), 0) / Math.max(1, buffer.length),
+      meanPriority: mean(buffer.map(priority)),
     }),
   };
 }
