@@ -1,4 +1,4 @@
-import type { DomainConfig } from '../../workflows/contract/config.ts';
+import type { DomainConfig } from '../../workflows/contract/domain.ts';
 import type { History, Message } from '../curriculum/types.ts';
 
 export type Split = 'train' | 'heldOut';

@@ -1,15 +1,17 @@
-import type { DomainConfig } from '../../workflows/contract/config.ts';
 import { openArithmetic } from './arithmetic/arithmetic.ts';
-import type { Domain, OpenDomain } from './domain.ts';
-
-/** The domains there are, one line each. */
-const domains: { [Name in DomainConfig['name']]: (config: DomainConfig & { name: Name }) => Domain } = {
-  arithmetic: openArithmetic,
-};
+import type { OpenDomain } from './domain.ts';
+import { openProblems } from './problems/problems.ts';
 
 /**
- * Opens the domain a configuration names.
+ * Opens the domain a configuration names; one line each.
  *
  * @throws `InvalidRunConfig` naming the path when the domain cannot do what the configuration asks.
  */
-export const openDomain: OpenDomain = (config) => domains[config.name](config);
+export const openDomain: OpenDomain = (config) => {
+  switch (config.name) {
+    case 'arithmetic':
+      return openArithmetic(config);
+    case 'problems':
+      return openProblems(config);
+  }
+};

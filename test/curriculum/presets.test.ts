@@ -7,6 +7,7 @@ import { rulesOf } from '../../activities/curriculum/method.ts';
 import { paperValues } from '../../activities/curriculum/paper.ts';
 import { openDomain } from '../../activities/domains/open.ts';
 import { RunConfig } from '../../workflows/contract/config.ts';
+import { taskCounts } from '../../workflows/contract/domain.ts';
 
 const folder = new URL('../../presets/', import.meta.url);
 const load = async (file: string) =>
@@ -17,7 +18,7 @@ for (const file of files)
   test(`presets/${file} is a complete configuration whose problems exist`, async () => {
     const config = await load(file);
     const domain = openDomain(config.domain);
-    assert.equal(domain.taskIds('train').length, config.domain.trainTasks);
+    assert.equal(domain.taskIds('train').length, taskCounts(config.domain).train.tasks);
     assert.ok(domain.taskIds('heldOut').length >= config.evaluation.tasks);
   });
 

@@ -4,9 +4,9 @@ import { openDomain } from '../../activities/domains/open.ts';
 import { families } from '../../activities/domains/arithmetic/families.ts';
 import { gradeAnswer } from '../../activities/domains/arithmetic/arithmetic.ts';
 import { allocate } from '../../activities/domains/arithmetic/tasks.ts';
-import type { DomainConfig } from '../../workflows/contract/config.ts';
+import type { DomainOf } from '../../workflows/contract/domain.ts';
 
-const config: DomainConfig = {
+const config: DomainOf<'arithmetic'> = {
   name: 'arithmetic',
   families: { addOne: 1, subtractTwo: 2, wordTwo: 0.5, chain: 0 },
   trainTasks: 100,
@@ -83,7 +83,7 @@ test('training and held-out problems are distinct, in the asked numbers and prop
 });
 
 test('the seed decides the problems; more training problems leave the held-out ones as they are', () => {
-  const ids = (changes: Partial<DomainConfig>, split: 'train' | 'heldOut') =>
+  const ids = (changes: Partial<DomainOf<'arithmetic'>>, split: 'train' | 'heldOut') =>
     openDomain({ ...config, ...changes }).taskIds(split);
   assert.deepEqual(ids({}, 'train'), ids({}, 'train'));
   assert.notDeepEqual(ids({}, 'train'), ids({ taskSeed: 4 }, 'train'));
@@ -105,7 +105,7 @@ test('shares are whole, add up, and go to the largest remainders', () => {
 });
 
 test('impossible configurations are named by path', () => {
-  const refused = (changes: Partial<DomainConfig>, message: RegExp) =>
+  const refused = (changes: Partial<DomainOf<'arithmetic'>>, message: RegExp) =>
     assert.throws(() => openDomain({ ...config, ...changes }), { name: 'InvalidRunConfig', message });
   refused(
     { families: { addOnes: 1 } },

@@ -1,26 +1,10 @@
 import { z } from 'zod';
+import { DomainConfig, taskCounts } from './domain.ts';
 import { SelectionConfig } from './selection.ts';
 
 const probability = z.number().min(0).max(1);
 const positive = z.number().positive();
 const count = z.int().positive();
-
-/** Which generated-arithmetic families, in what proportion. A weight of 0 leaves a family out. */
-const ArithmeticDomain = z.strictObject({
-  name: z.literal('arithmetic'),
-  /** family name → weight; the domain names the families it knows. */
-  families: z.record(z.string(), z.number().nonnegative()),
-  /** Distinct training problems, the task set M. */
-  trainTasks: count,
-  /** Distinct held-out problems, disjoint from training. */
-  heldOutTasks: count,
-  /** Seed of the problem sets, apart from the run's seed so that runs can share problems. */
-  taskSeed: z.int().nonnegative(),
-});
-
-/** One entry per domain; the `name` decides which. */
-export const DomainConfig = z.discriminatedUnion('name', [ArithmeticDomain]);
-export type DomainConfig = z.infer<typeof DomainConfig>;
 
 /**
  * Multiplies each rollout's advantage by how far its solution lies from the middle of its group's (ExIt §4.2, eq. 6).
@@ -272,10 +256,11 @@ export const RunConfig = z
       for (const placeholder of ['{request}', '{response}'])
         if (!template.includes(placeholder))
           wrong(['curriculum', 'prompts', step], `the template lacks ${placeholder}`);
-    if (config.sampling.promptsPerGeneration > config.domain.trainTasks)
+    const { train, heldOut } = taskCounts(config.domain);
+    if (config.sampling.promptsPerGeneration > train.tasks)
       wrong(
         ['sampling', 'promptsPerGeneration'],
-        `${config.sampling.promptsPerGeneration} is more than domain.trainTasks ${config.domain.trainTasks}; a generation's prompts are distinct`,
+        `${config.sampling.promptsPerGeneration} is more than domain.${train.key} ${train.tasks}; a generation's prompts are distinct`,
       );
     if (config.training.minibatches > config.sampling.promptsPerGeneration)
       wrong(
@@ -297,10 +282,10 @@ export const RunConfig = z
       if (config.device !== 'cpu')
         wrong(['sampling', 'precision'], `'w8a8' is for device 'cpu'; '${config.device}' samples in float32`);
     }
-    if (config.evaluation.tasks > config.domain.heldOutTasks)
+    if (config.evaluation.tasks > heldOut.tasks)
       wrong(
         ['evaluation', 'tasks'],
-        `${config.evaluation.tasks} is more than domain.heldOutTasks ${config.domain.heldOutTasks}`,
+        `${config.evaluation.tasks} is more than domain.${heldOut.key} ${heldOut.tasks}`,
       );
   });
 export type RunConfig = z.infer<typeof RunConfig>;

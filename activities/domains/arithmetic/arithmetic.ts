@@ -1,4 +1,4 @@
-import type { DomainConfig } from '../../../workflows/contract/config.ts';
+import type { DomainOf } from '../../../workflows/contract/domain.ts';
 import { TypedFailure } from '../../../workflows/contract/failures.ts';
 import type { Domain, Grade } from '../domain.ts';
 import { answerIn, equals, parseNumber } from './answer.ts';
@@ -9,7 +9,7 @@ import { makeTasks } from './tasks.ts';
  *
  * @throws `InvalidRunConfig` when the problem sets cannot be made as the configuration asks.
  */
-export function openArithmetic(config: DomainConfig): Domain {
+export function openArithmetic(config: DomainOf<'arithmetic'>): Domain {
   const tasks = makeTasks(config);
   const ids = { train: tasks.train.map(({ id }) => id), heldOut: tasks.heldOut.map(({ id }) => id) };
   const byId = new Map([...tasks.train, ...tasks.heldOut].map((task) => [task.id, task]));

@@ -21,6 +21,7 @@ function range(low: number, high: number): number[] {
 const oneDigit = range(0, 9);
 const factor = range(2, 9);
 const twoDigits = range(10, 99);
+const threeDigits = range(100, 999);
 
 /** A family of every combination of the given choices. */
 function product<Chosen extends readonly unknown[]>(
@@ -67,10 +68,20 @@ export const families: Record<string, Family> = {
   multiplyOne: product([oneDigit, oneDigit], (a, b) => whatIs(`${a} * ${b}`, a * b)),
   addTwo: product([twoDigits, twoDigits], (a, b) => whatIs(`${a} + ${b}`, a + b)),
   subtractTwo: each(descending(twoDigits), ([a, b]) => whatIs(`${a} - ${b}`, a - b)),
+  addLarge: product([threeDigits, threeDigits], (a, b) => whatIs(`${a} + ${b}`, a + b)),
+  subtractLarge: product([range(100, 550), range(10, 449)], (b, difference) =>
+    whatIs(`${b + difference} - ${b}`, difference),
+  ),
   multiplyTwoByOne: product([twoDigits, factor], (a, b) => whatIs(`${a} * ${b}`, a * b)),
   addThree: product([oneDigit, oneDigit, oneDigit], (a, b, c) => whatIs(`${a} + ${b} + ${c}`, a + b + c)),
   chain: product([factor, factor, factor, ['+', '-']], (a, b, c, sign) =>
     whatIs(`${a} * ${b} ${sign} ${c}`, sign === '+' ? a * b + c : a * b - c),
+  ),
+  addFour: product([oneDigit, oneDigit, oneDigit, oneDigit], (a, b, c, d) =>
+    whatIs(`${a} + ${b} + ${c} + ${d}`, a + b + c + d),
+  ),
+  chainLong: product([factor, factor, factor, factor], (a, b, c, d) =>
+    whatIs(`${a} * ${b} + ${c} * ${d}`, a * b + c * d),
   ),
   addDecimals: product([range(1, 99), range(1, 99)], (a, b) =>
     whatIs(`${tenths(a)} + ${tenths(b)}`, tenths(a + b)),

@@ -1,4 +1,4 @@
-import type { DomainConfig } from '../../../workflows/contract/config.ts';
+import type { DomainOf } from '../../../workflows/contract/domain.ts';
 import { TypedFailure } from '../../../workflows/contract/failures.ts';
 import { nearestKey } from '../../../workflows/contract/validate.ts';
 import { stream } from '../../random.ts';
@@ -13,7 +13,7 @@ import { families, type Family } from './families.ts';
  *
  * @throws `InvalidRunConfig` for an unknown family, no family at all, or a family with too few distinct problems.
  */
-export function makeTasks(config: DomainConfig): Record<Split, BaseTask[]> {
+export function makeTasks(config: DomainOf<'arithmetic'>): Record<Split, BaseTask[]> {
   const weighted = Object.entries(config.families).filter(([, weight]) => weight > 0);
   for (const name of Object.keys(config.families)) {
     if (!Object.hasOwn(families, name)) {

@@ -1,4 +1,4 @@
-import type { DomainConfig } from '../../../workflows/contract/config.ts';
+import type { DomainConfig } from '../../../workflows/contract/domain.ts';
 import { TypedFailure } from '../../../workflows/contract/failures.ts';
 import { startGrader, type GradeAnswer, type Grader, type GradeItem } from './process.ts';
 

@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { DomainConfig } from '../../../workflows/contract/config.ts';
+import type { DomainConfig } from '../../../workflows/contract/domain.ts';
 import { TypedFailure, type FailureType } from '../../../workflows/contract/failures.ts';
 import type { History } from '../../curriculum/types.ts';
 import type { Grade } from '../domain.ts';

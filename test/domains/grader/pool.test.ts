@@ -6,9 +6,9 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createGraderPool, type GradeAnswer } from '../../../activities/domains/grader/pool.ts';
 import { openDomain } from '../../../activities/domains/open.ts';
-import type { DomainConfig } from '../../../workflows/contract/config.ts';
+import type { DomainOf } from '../../../workflows/contract/domain.ts';
 
-const config: DomainConfig = {
+const config: DomainOf<'arithmetic'> = {
   name: 'arithmetic',
   families: { addOne: 1 },
   trainTasks: 40,

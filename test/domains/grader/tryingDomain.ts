@@ -3,7 +3,8 @@ import { TypedFailure } from '../../../workflows/contract/failures.ts';
 
 /** A domain whose grader does what the answer says: hangs, dies, throws, or gives a quality. */
 export const openDomain: OpenDomain = (config): Domain => {
-  if (config.taskSeed === 404) throw new TypedFailure('InvalidRunConfig', 'domain.taskSeed: 404 is refused');
+  if (config.name === 'arithmetic' && config.taskSeed === 404)
+    throw new TypedFailure('InvalidRunConfig', 'domain.taskSeed: 404 is refused');
   return {
     name: 'trying',
     graderVersion: '1',

@@ -1,0 +1,63 @@
+import type { DomainOf, Problem } from '../../../workflows/contract/domain.ts';
+import { TypedFailure } from '../../../workflows/contract/failures.ts';
+import { answerIn, equals, parseNumber } from '../arithmetic/answer.ts';
+import type { BaseTask, Domain, Grade, Split } from '../domain.ts';
+
+/**
+ * Problems of one's own: a question, and the right answer where it is known. A number is compared as a number, anything
+ * else as text.
+ *
+ * @throws `InvalidRunConfig` when a training and a held-out problem have one id.
+ */
+export function openProblems({ train, heldOut, instruction }: DomainOf<'problems'>): Domain {
+  const problems = new Map([...train, ...heldOut].map((problem) => [problem.id, problem]));
+  if (problems.size < train.length + heldOut.length) {
+    const trained = new Set(train.map(({ id }) => id));
+    const { id } = heldOut.find((problem) => trained.has(problem.id))!;
+    throw new TypedFailure(
+      'InvalidRunConfig',
+      `domain.heldOut: '${id}' is the id of a training problem too; held-out problems are never trained on`,
+    );
+  }
+  const ids: Record<Split, string[]> = {
+    train: train.map(({ id }) => id),
+    heldOut: heldOut.map(({ id }) => id),
+  };
+  const problemOf = (id: string): Problem => {
+    const problem = problems.get(id);
+    if (!problem) throw new TypedFailure('ArtifactCorrupt', `this configuration has no problem '${id}'`);
+    return problem;
+  };
+  return {
+    name: 'problems',
+    graderVersion: 'problems-1',
+    rewardMode: 'verification',
+    stopStrings: [],
+    taskIds: (split) => ids[split],
+    task: (id): BaseTask => {
+      const { question, answer } = problemOf(id);
+      const content = instruction === null ? question : `${question} ${instruction}`;
+      return { id, family: 'problems', request: [{ role: 'user', content }], gold: answer ?? '' };
+    },
+    observe: () => ({ done: true, feedback: null }),
+    quote: (response) => response.trim(),
+    grade: (id, history) => {
+      const { answer } = problemOf(id);
+      if (answer === null)
+        return Promise.reject(new Error(`problem '${id}' has no answer to be graded against`));
+      return Promise.resolve(gradeResponse(history.at(-1)?.response ?? '', answer));
+    },
+  };
+}
+
+/** Quality 1 when the response's answer is the right one, else 0. */
+export function gradeResponse(response: string, right: string): Grade {
+  const answer = answerIn(response);
+  if (answer === null) return { quality: 0, verdict: 'noAnswer', answer };
+  const [given, gold] = [parseNumber(answer), parseNumber(right)];
+  const correct = given && gold ? equals(given, gold) : plain(answer) === plain(right);
+  return { quality: correct ? 1 : 0, verdict: correct ? 'correct' : 'wrong', answer };
+}
+
+/** Texts are the same when they differ in case and spaces only. */
+const plain = (text: string) => text.trim().replace(/\s+/g, ' ').toLowerCase();
