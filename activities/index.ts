@@ -1,5 +1,6 @@
 import type { Activities } from '../workflows/contract/steps.ts';
 import { withHeartbeat } from './boundary.ts';
+import { collect } from './collect.ts';
 import { commit } from './commit.ts';
 import type { Dependencies } from './dependencies.ts';
 import { embed } from './embed.ts';
@@ -7,6 +8,7 @@ import { evaluate } from './evaluate.ts';
 import { exportHistory } from './exportHistory.ts';
 import { initialise } from './initialise.ts';
 import { iterate } from './iterate.ts';
+import { openEvaluation } from './openEvaluation.ts';
 import { pose } from './pose.ts';
 import { sample } from './sample.ts';
 import { score } from './score.ts';
@@ -24,8 +26,10 @@ export function createActivities(dependencies: Dependencies): Activities {
     score: beating(score(dependencies)),
     update: update(dependencies),
     commit: beating(commit(dependencies)),
+    openEvaluation: beating(openEvaluation(dependencies)),
     pose: beating(pose(dependencies)),
     summarise: beating(summarise(dependencies)),
+    collect: beating(collect(dependencies)),
     exportHistory: beating(exportHistory(dependencies)),
   };
 }

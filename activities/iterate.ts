@@ -29,9 +29,9 @@ export function iterate(dependencies: Dependencies) {
           prompts.map(({ promptIds, seeds }) => ({ tokenIds: promptIds, keys: seeds })),
           {
             maxNewTokens: config.sampling.maxNewTokens,
-            ...(place.kind === 'evaluation'
-              ? { ...drawing(config.evaluation), precision: 'float32' }
-              : { ...drawing(config.sampling), precision: config.sampling.precision }),
+            ...(place.kind === 'generation'
+              ? { ...drawing(config.sampling), precision: config.sampling.precision }
+              : { ...drawing(config.evaluation), precision: 'float32' }),
             stopStrings: dependencies.openDomain(config.domain).stopStrings,
           },
           call,
@@ -75,10 +75,15 @@ export function iterate(dependencies: Dependencies) {
     });
 }
 
-/** `g7/3/5`: generation 7, prompt 3, rollout 5. `e7/k2/3/0`: evaluation of generation 7 at depth 2. */
+/**
+ * `g7/3/5`: generation 7, prompt 3, rollout 5. `e7/k2/3/0`: evaluation of generation 7 at depth 2; `e7-mine/k2/3/0`: the
+ * one named `mine`; `e7-mine/r/3/0`: its independent answers.
+ */
 function rolloutIdOf(place: Place, ordinal: number, rollout: number): string {
-  const where = place.kind === 'generation' ? `g${place.generation}` : `e${place.generation}/k${place.depth}`;
-  return `${where}/${ordinal}/${rollout}`;
+  const answer = `${ordinal}/${rollout}`;
+  if (place.kind === 'generation') return `g${place.generation}/${answer}`;
+  const evaluation = `e${place.generation}${place.name === undefined ? '' : `-${place.name}`}`;
+  return `${evaluation}/${place.kind === 'evaluation' ? `k${place.depth}` : 'r'}/${answer}`;
 }
 
 function drawing({ temperature, topK, topP }: Pick<SamplingConfig, 'temperature' | 'topK' | 'topP'>) {

@@ -1,4 +1,4 @@
-import { PlanResult, type Place, type PoseInput } from '../workflows/contract/steps.ts';
+import { PlanResult, type PoseInput } from '../workflows/contract/steps.ts';
 import { keys } from './artifacts/keys.ts';
 import { once } from './artifacts/once.ts';
 import { decodeRollouts } from './artifacts/parquet.ts';
@@ -11,46 +11,56 @@ import { loadState, readJson } from './state.ts';
 
 /**
  * Plans one depth of an evaluation: at k = 0 each held-out problem's own request, at k > 0 the improve prompt on
- * every answer of depth k − 1, whatever it scored.
+ * every answer of depth k − 1, whatever it scored. Or its independent answers: as many more first answers to each
+ * problem as it gets iterates.
  */
 export function pose(dependencies: Dependencies) {
   return async (input: PoseInput): Promise<PlanResult> => {
     const { store } = dependencies;
-    const { runKey, head, depth, previous } = input;
-    const place: Place = { kind: 'evaluation', generation: head.generation, depth };
-    const inputs = [head.hash, depth, previous?.rollouts.map(({ sha256 }) => sha256) ?? null];
+    const { runKey, head, place, previous, setting } = input;
+    const inputs = [
+      head.hash,
+      place.kind === 'evaluation' ? place.depth : place.kind,
+      previous?.rollouts.map(({ sha256 }) => sha256) ?? null,
+      ...(setting ? [setting.sha256] : []),
+    ];
     return once(store, keys.step(runKey, place, 'pose'), inputs, PlanResult, async () => {
       const started = performance.now();
       const { config } = await loadState(store, input);
-      const { tasks, samplesPerTask } = config.evaluation;
+      const { tasks, samplesPerTask, depth } = config.evaluation;
       const domain = dependencies.openDomain(config.domain);
       const plan = createPlanner(domain, await dependencies.tokenizer(config.model), config);
       const prompts: PlannedPrompt[] = [];
-      const add = (draw: Omit<Draw, 'ordinal' | 'source'>, answers: number, sample: number) =>
+      const add = (
+        draw: Omit<Draw, 'ordinal' | 'source'>,
+        answers: number,
+        identity: readonly (string | number)[],
+      ) =>
         prompts.push(
-          plan({ ...draw, ordinal: prompts.length, source: 'taskSet' }, answers, [
-            config.seed,
-            'evaluation',
-            draw.instance.baseTaskId,
-            sample,
-            depth,
-          ]),
+          plan({ ...draw, ordinal: prompts.length, source: 'taskSet' }, answers, [config.seed, ...identity]),
         );
-      if (previous) {
+      if (previous && place.kind === 'evaluation') {
         const before = (await readJson(store, previous.plan)) as Plan;
         for (const ref of previous.rollouts)
-          for (const row of await decodeRollouts(await store.read(ref), ref.key))
-            add(
-              { step: 'improve', instance: nextInstance(before, row) },
-              1,
-              depth === 1 ? row.rollout : row.ordinal,
-            );
+          for (const row of await decodeRollouts(await store.read(ref), ref.key)) {
+            const sample = place.depth === 1 ? row.rollout : row.ordinal;
+            add({ step: 'improve', instance: nextInstance(before, row) }, 1, [
+              'evaluation',
+              row.baseTaskId,
+              sample,
+              place.depth,
+            ]);
+          }
       } else {
+        const [answers, identity] =
+          place.kind === 'evaluation'
+            ? [samplesPerTask, (taskId: string) => ['evaluation', taskId, 0, place.depth]]
+            : [samplesPerTask * depth, (taskId: string) => ['resampling', taskId]];
         for (const taskId of domain.taskIds('heldOut').slice(0, tasks))
           add(
             { step: 'base', instance: baseInstance(taskId, domain.task(taskId).request) },
-            samplesPerTask,
-            0,
+            answers,
+            identity(taskId),
           );
       }
       return storePlan(

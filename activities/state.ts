@@ -3,6 +3,7 @@ import { TypedFailure } from '../workflows/contract/failures.ts';
 import type { Ref } from '../workflows/contract/ref.ts';
 import type { From } from '../workflows/contract/steps.ts';
 import { parseJson } from './artifacts/canonical.ts';
+import { EvaluationSetting } from './artifacts/evaluation.ts';
 import type { Manifest } from './artifacts/manifest.ts';
 import { readManifest } from './artifacts/manifests.ts';
 import type { Store } from './artifacts/store.ts';
@@ -15,10 +16,20 @@ export interface State {
   config: RunConfig;
 }
 
-export async function loadState(store: Store, from: From): Promise<State> {
-  const manifest = await readManifest(store, from.head);
+export async function loadState(store: Store, { head, setting }: From): Promise<State> {
+  const manifest = await readManifest(store, head);
   const ref = manifest.observed.artifacts.config;
-  return { manifest, config: parseJson(await store.read(ref), RunConfig, ref.key) };
+  const config = parseJson(await store.read(ref), RunConfig, ref.key);
+  if (!setting) return { manifest, config };
+  const { domain, evaluation, maxNewTokens, seed } = parseJson(
+    await store.read(setting),
+    EvaluationSetting,
+    setting.key,
+  );
+  return {
+    manifest,
+    config: { ...config, domain, evaluation, seed, sampling: { ...config.sampling, maxNewTokens } },
+  };
 }
 
 /**

@@ -6,50 +6,69 @@ import { keys } from './artifacts/keys.ts';
 import { once } from './artifacts/once.ts';
 import { encodeEvaluation } from './artifacts/parquet.ts';
 import type { EvaluationRow, Plan } from './artifacts/records.ts';
+import { budgetMatched, type Costed } from './curriculum/budgetMatched.ts';
 import { selfImprovement } from './curriculum/selfImprovement.ts';
 import type { Dependencies } from './dependencies.ts';
 import { loadState, readJson } from './state.ts';
 
-/** Accuracy at k = 0…K with intervals, what was corrected and broken, and every answer as one table a depth. */
+/**
+ * Accuracy at k = 0…K with intervals, what was corrected and broken, what the same tokens buy otherwise where that was
+ * played, and every answer as one table a depth.
+ */
 export function summarise(dependencies: Dependencies) {
   return async (input: SummariseInput): Promise<SummariseResult> => {
     const { store } = dependencies;
-    const { runKey, head, depths } = input;
+    const { runKey, head, depths, resampled, name } = input;
     const { generation } = head;
-    const place = { kind: 'evaluation', generation, depth: depths.length - 1 } as const;
-    const inputs = depths.map(({ rollouts, graded }) => [...rollouts, ...graded].map(({ sha256 }) => sha256));
+    const place = {
+      kind: 'evaluation',
+      generation,
+      depth: depths.length - 1,
+      ...(name !== undefined && { name }),
+    } as const;
+    const inputs = [...depths, ...(resampled ? [resampled] : [])].map(({ rollouts, graded }) =>
+      [...rollouts, ...graded].map(({ sha256 }) => sha256),
+    );
     return once(store, keys.step(runKey, place, 'summarise'), inputs, SummariseResult, async () => {
       const { manifest, config } = await loadState(store, input);
       const { samplesPerTask } = config.evaluation;
+      const read = async ({ plan, rollouts, graded }: (typeof depths)[number]) =>
+        (await readAnswers(store, (await readJson(store, plan)) as Plan, rollouts, graded)).flat();
       const answersK: Answer[][] = [];
-      for (const { plan, rollouts, graded } of depths)
-        answersK.push(
-          (await readAnswers(store, (await readJson(store, plan)) as Plan, rollouts, graded)).flat(),
+      for (const played of depths) answersK.push(await read(played));
+      const fresh = resampled ? await read(resampled) : null;
+      const keep = (key: string, answers: readonly Answer[], samples: number) =>
+        store.put(
+          key,
+          encodeEvaluation(answers.map((answer, index) => rowOf(answer, index % samples))),
+          'application/vnd.apache.parquet',
         );
-      await Promise.all(
-        answersK.map((answers, depth) =>
-          store.put(
-            keys.evaluationRows(runKey, generation, depth),
-            encodeEvaluation(answers.map((answer, index) => rowOf(answer, index % samplesPerTask))),
-            'application/vnd.apache.parquet',
-          ),
+      await Promise.all([
+        ...answersK.map((answers, depth) =>
+          keep(keys.evaluationRows(runKey, generation, depth, name), answers, samplesPerTask),
         ),
-      );
+        ...(fresh
+          ? [
+              keep(
+                keys.resampledRows(runKey, generation, name),
+                fresh,
+                samplesPerTask * config.evaluation.depth,
+              ),
+            ]
+          : []),
+      ]);
       // Answers are in problem order at every depth, a problem's samples side by side.
-      const qualitiesKPS = answersK.map((answers) => {
-        const problems = answers.length / samplesPerTask;
-        return Array.from({ length: problems }, (_, problem) =>
-          answers
-            .slice(problem * samplesPerTask, (problem + 1) * samplesPerTask)
-            .map(({ quality }) => quality ?? 0),
-        );
-      });
-      const { accuracyK, passK, correctedK, brokenK, delta } = selfImprovement(qualitiesKPS, config.seed);
+      const answersKPS = answersK.map((answers) => chunks(answers, samplesPerTask));
+      const { accuracyK, passK, correctedK, brokenK, delta } = selfImprovement(
+        answersKPS.map((answersPS) => answersPS.map((answers) => answers.map(({ quality }) => quality ?? 0))),
+        config.seed,
+      );
       const summary: EvaluationSummary = {
         schema: 2,
+        ...(name !== undefined && { name }),
         generation,
         policy: manifest.content.policy,
-        tasks: qualitiesKPS[0]?.length ?? 0,
+        tasks: answersKPS[0]?.length ?? 0,
         samplesPerTask,
         depths: accuracyK.map(({ value, low, high }, k) => ({
           k,
@@ -62,15 +81,40 @@ export function summarise(dependencies: Dependencies) {
           tokens: (answersK[k] ?? []).reduce((sum, { completionIds }) => sum + completionIds.length, 0),
         })),
         delta,
+        ...(fresh && {
+          baselines: budgetMatched(
+            chainsOf(answersKPS),
+            chunks(chunks(fresh.map(costOf), config.evaluation.depth), samplesPerTask),
+            config.seed,
+          ),
+        }),
       };
       const ref = await store.put(
-        keys.evaluationSummary(runKey, generation),
+        keys.evaluationSummary(runKey, generation, name),
         legibleBytes(summary),
         'application/json',
       );
       return { summary: ref, accuracy: accuracyK.map(({ value }) => value) };
     });
   };
+}
+
+/** Iterates by problem, sample and depth. */
+function chainsOf(answersKPS: readonly (readonly (readonly Answer[])[])[]): Costed[][][] {
+  return (answersKPS[0] ?? []).map((samples, problem) =>
+    samples.map((_, sample) => answersKPS.map((answersPS) => costOf(answersPS[problem]![sample]!))),
+  );
+}
+
+function costOf({ quality, completionIds, answer }: Answer): Costed {
+  return { quality: quality ?? 0, tokens: completionIds.length, answer };
+}
+
+/** Consecutive parts of so many items. */
+function chunks<Item>(items: readonly Item[], size: number): Item[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size),
+  );
 }
 
 function rowOf(answer: Answer, sample: number): EvaluationRow {

@@ -18,20 +18,25 @@ export async function readRunConfig(file: string, overrides: readonly string[]):
   );
 }
 
-async function readJsonFile(file: string): Promise<unknown> {
-  let text: string;
+/** @throws `CommandFailure` when there is no such file, or it is not JSON. */
+export async function readJsonFile(file: string): Promise<unknown> {
+  const text = await readTextFile(file);
   try {
-    text = await readFile(file, 'utf8');
+    return JSON.parse(text) as unknown;
+  } catch (cause) {
+    throw new CommandFailure(exitCodes.usage, `${file} is not JSON: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** @throws `CommandFailure` when there is no such file. */
+export async function readTextFile(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT')
       throw new CommandFailure(exitCodes.notFound, `There is no file ${file}.`, { cause });
     throw new CommandFailure(exitCodes.notFound, `${file} cannot be read: ${message}`, { cause });
-  }
-  try {
-    return JSON.parse(text) as unknown;
-  } catch (cause) {
-    throw new CommandFailure(exitCodes.usage, `${file} is not JSON: ${(cause as Error).message}`, { cause });
   }
 }
 

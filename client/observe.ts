@@ -92,7 +92,7 @@ export function createObserver(temporal: Temporal, run: string): () => Promise<S
 }
 
 /** The `progress` query of a workflow; null when nobody answers it now. */
-async function query<T>(temporal: Temporal, workflowId: string): Promise<T | null> {
+export async function query<T>(temporal: Temporal, workflowId: string): Promise<T | null> {
   try {
     const handle = temporal.client.workflow.getHandle(workflowId);
     return await ask(temporal, () => handle.query<T>('progress'), queryTimeoutMs);
@@ -114,7 +114,8 @@ function isUnanswered(error: unknown): boolean {
   );
 }
 
-async function activitiesOf(temporal: Temporal, workflowId: string): Promise<ActivityAtWork[]> {
+/** The activities at work in a workflow, with what their heartbeats say. */
+export async function activitiesOf(temporal: Temporal, workflowId: string): Promise<ActivityAtWork[]> {
   const description = await describeQuietly(temporal, workflowId);
   return (description?.raw.pendingActivities ?? []).map((activity) => {
     const payload = activity.heartbeatDetails?.payloads?.[0];

@@ -1,7 +1,9 @@
 import { Command } from 'commander';
 import { demoCommand } from './commands/demo.ts';
 import { envCommand } from './commands/env.ts';
+import { evaluateCommand } from './commands/evaluate.ts';
 import { explainCommand } from './commands/explain.ts';
+import { improveCommand } from './commands/improve.ts';
 import { policyCommand } from './commands/policy.ts';
 import { reportCommand } from './commands/report.ts';
 import { runsCommand } from './commands/runs.ts';
@@ -37,6 +39,8 @@ export function createProgram(): Command {
     resumeCommand(),
     stopCommand(),
     reportCommand(),
+    evaluateCommand(),
+    improveCommand(),
     policyCommand(),
   ])
     program.addCommand(inherit(command, program));

@@ -1,12 +1,12 @@
 import { parseJson } from '../activities/artifacts/canonical.ts';
 import { EvaluationSummary } from '../activities/artifacts/evaluation.ts';
-import { generationOfFolder, keys, runKeyOfFolder, runsFolder } from '../activities/artifacts/keys.ts';
+import { evaluationOfFolder, keys } from '../activities/artifacts/keys.ts';
 import type { Manifest } from '../activities/artifacts/manifest.ts';
-import { findManifest, listRuns, readChain } from '../activities/artifacts/manifests.ts';
+import { findRunKey as findInRecord, listRuns, readChain } from '../activities/artifacts/manifests.ts';
 import type { Store } from '../activities/artifacts/store.ts';
 import type { RunStatus } from '../workflows/contract/names.ts';
 import { CommandFailure, exitCodes } from './exit.ts';
-import { findRun, listRunsInTemporal, nameOfRun, type RunInTemporal, type Temporal } from './temporal.ts';
+import { findRun, listRunsInTemporal, type RunInTemporal, type Temporal } from './temporal.ts';
 
 /** What `reiterate show RUN --json` prints. */
 export interface ShownRun {
@@ -101,15 +101,21 @@ function shownGeneration({ hash, content, observed }: Manifest): ShownGeneration
   ];
 }
 
-/** Finished evaluations of a run, by the generation evaluated. */
-export async function readEvaluations(store: Store, runKey: string): Promise<EvaluationSummary[]> {
-  const folders = await store.folders(keys.evaluations(runKey));
+/** Finished evaluations of a run: its own, by generation, or those besides, which have names. */
+export async function readEvaluations(
+  store: Store,
+  runKey: string,
+  which: 'own' | 'named' = 'own',
+): Promise<EvaluationSummary[]> {
+  const folders = (await store.folders(keys.evaluations(runKey))).map(evaluationOfFolder);
   const found = await Promise.all(
-    folders.map(async (folder) => {
-      const key = keys.evaluationSummary(runKey, generationOfFolder(folder));
-      const summary = await store.find(key);
-      return summary ? parseJson(summary.bytes, EvaluationSummary, key) : null;
-    }),
+    folders
+      .filter(({ name }) => (name === undefined) === (which === 'own'))
+      .map(async ({ generation, name }) => {
+        const key = keys.evaluationSummary(runKey, generation, name);
+        const summary = await store.find(key);
+        return summary ? parseJson(summary.bytes, EvaluationSummary, key) : null;
+      }),
   );
   return found.filter((summary) => summary !== null);
 }
@@ -161,17 +167,8 @@ export async function listAllRuns(store: Store, temporal: Temporal | null): Prom
 
 /** The runKey of a name or a runKey: what Temporal says, else the newest of that name in the record. */
 export async function findRunKey(store: Store, known: RunInTemporal | null, run: string): Promise<string> {
-  if (known) return known.runKey;
-  const all = (await store.folders(runsFolder)).map(runKeyOfFolder);
-  const named = all.filter((runKey) => runKey === run || nameOfRun(runKey) === run);
-  const started = await Promise.all(
-    named.map(async (runKey) => ({
-      runKey,
-      at: (await findManifest(store, runKey, 0))?.manifest.observed.committedAt ?? '',
-    })),
-  );
-  const newest = started.sort((one, other) => other.at.localeCompare(one.at))[0];
-  if (!newest)
+  const runKey = known?.runKey ?? (await findInRecord(store, run));
+  if (runKey === null)
     throw new CommandFailure(exitCodes.notFound, `No run '${run}' in the record: see \`reiterate runs\`.`);
-  return newest.runKey;
+  return runKey;
 }

@@ -5,7 +5,8 @@ import { RunConfig } from '../workflows/contract/config.ts';
 import { evaluationsKept, rewardsKept } from '../workflows/contract/progress.ts';
 import { CommandFailure, exitCodes } from './exit.ts';
 import { findRunKey, readEvaluations } from './record.ts';
-import { findRun, nameOfRun, startRun, type Temporal } from './temporal.ts';
+import { nameOfRun } from '../workflows/contract/names.ts';
+import { findRun, startRun, type Temporal } from './temporal.ts';
 
 /**
  * Goes on with a run that has ended before its last generation, whether it failed, was stopped, or is no longer known

@@ -18,6 +18,7 @@ import {
 import type { RunConfig } from '../workflows/contract/config.ts';
 import type { TemporalConnection } from '../infra/services/connection.ts';
 import {
+  nameOfRun,
   namespace as ourNamespace,
   runKeyOf,
   runStatuses,
@@ -191,11 +192,6 @@ export async function listRunsInTemporal(temporal: Temporal, condition = ''): Pr
     }
   });
   return [...byKey.values()].sort((one, other) => other.startedAt.getTime() - one.startedAt.getTime());
-}
-
-/** `my-run@1a2b3c4d` → `my-run`; a name stays as it is. */
-export function nameOfRun(run: string): string {
-  return run.replace(/@[0-9a-f]{8}$/, '');
 }
 
 function runOf(info: WorkflowExecutionInfo | WorkflowExecutionDescription): RunInTemporal {

@@ -1,56 +1,42 @@
-import { setCurrentDetails, setHandler } from '@temporalio/workflow';
-import type { StepName, StepProgress } from './contract/progress.ts';
-import type { From, SummariseInput, SummariseResult } from './contract/steps.ts';
+import { EvaluationRequest, type EvaluationResult } from './contract/evaluation.ts';
+import type { OpenEvaluationResult, Played } from './contract/steps.ts';
+import { open, parseRequest, partOf, play, playDepths, showDepths } from './depths.ts';
 import { openGate } from './gate.ts';
-import { labelled, playShards, stepProgress } from './generation.ts';
 import { steps } from './policies.ts';
 
-export interface EvaluationInput {
-  from: From;
-  /** K: self-iteration steps after the first answer. */
-  depth: number;
-  samplesPerTask: number;
-  paused: boolean;
+/**
+ * K-step self-improvement of one policy on held-out problems (ExIt §5.3), and beside it, where asked for, what as many
+ * tokens buy without it.
+ *
+ * @param input an EvaluationRequest, unvalidated
+ * @param ofRun given by a run that evaluates itself: the record is then the run's own, and everything as it is configured
+ */
+export async function evaluation(input: unknown, ofRun?: { paused: boolean }): Promise<EvaluationResult> {
+  const request = parseRequest(EvaluationRequest, input, 'an evaluation request');
+  const pass = openGate(ofRun?.paused ?? false);
+  const show = showDepths('Evaluation');
+  const opened = await open(request, { graded: true, ofRun: ofRun !== undefined });
+  const { runKey, head, name } = opened;
+  const at = show.bind(null, opened);
+  const depths = await playDepths(opened, pass, at);
+  const resampled = request.baselines && opened.depth > 0 ? await resample(opened, pass) : null;
+  await pass();
+  at('summarise', opened.depth + 1);
+  const { from, label } = partOf(opened, opened.depth);
+  const summary = await steps.summarise.executeWithOptions(
+    label('summarise', `accuracy at k = 0…${opened.depth}`),
+    [{ ...from, depths, ...(resampled && { resampled }), ...(name !== undefined && { name }) }],
+  );
+  return { ...summary, runKey, generation: head.generation, ...(name !== undefined && { name }) };
 }
 
-/**
- * K-step self-improvement of one policy on held-out problems (ExIt §5.3): first answers, then K times the improve
- * prompt on the latest iterate, never looking at the reward.
- */
-export async function evaluation(input: EvaluationInput): Promise<SummariseResult> {
-  const { from } = input;
-  const { generation } = from.head;
-  const pass = openGate(input.paused);
-  const total = input.depth + 1;
-  let progress: StepProgress = { generation, step: 'pose', done: 0, total };
-  setHandler(stepProgress, () => progress);
-  const at = (step: StepName, done: number) => {
-    progress = { generation, step, done, total };
-    setCurrentDetails(`Evaluation of generation ${generation}: depth ${done}/${input.depth}`);
-  };
-
-  const depths: SummariseInput['depths'] = [];
-  for (let depth = 0; depth <= input.depth; depth++) {
-    const label = labelled(`e${generation}-k${depth}`, `eval ${generation} · k=${depth}`);
-    await pass();
-    at('pose', depth);
-    const plan = await steps.pose.executeWithOptions(
-      label('pose', depth === 0 ? 'first answers' : 'improve'),
-      [{ ...from, depth, previous: depths.at(-1) ?? null }],
-    );
-    await pass();
-    at('iterate', depth);
-    const place = { kind: 'evaluation' as const, generation, depth };
-    const played = await playShards(from, place, plan, label, input.samplesPerTask, () => {});
-    depths.push({
-      plan: plan.plan,
-      rollouts: played.map(([iterated]) => iterated.rollouts),
-      graded: played.map(([, evaluated]) => evaluated.graded),
-    });
-  }
-  at('summarise', total);
-  return steps.summarise.executeWithOptions(
-    labelled(`e${generation}`, `eval ${generation}`)('summarise', `accuracy at k = 0…${input.depth}`),
-    [{ ...from, depths }],
-  );
+/** As many more first answers to each problem as it got iterates. */
+async function resample(opened: OpenEvaluationResult, pass: () => Promise<void>): Promise<Played> {
+  const part = partOf(opened, 'resampling');
+  await pass();
+  const plan = await steps.pose.executeWithOptions(part.label('pose', 'independent answers'), [
+    { ...part.from, place: part.place, previous: null },
+  ]);
+  await pass();
+  return play(part, plan, opened.samplesPerTask * opened.depth);
 }

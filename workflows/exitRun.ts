@@ -261,14 +261,7 @@ async function evaluate(config: RunConfig, progress: RunProgress): Promise<void>
     ...childOptions,
     workflowId: evaluationWorkflowId(workflowInfo().workflowId, head.generation),
     staticSummary: `evaluation of generation ${head.generation}, k = 0…${config.evaluation.depth}`,
-    args: [
-      {
-        from: { runKey: progress.runKey, head },
-        depth: config.evaluation.depth,
-        samplesPerTask: config.evaluation.samplesPerTask,
-        paused,
-      },
-    ],
+    args: [{ policy: { run: progress.runKey, generation: head.generation } }, { paused }],
   });
   await childStarted(progress, child, paused);
   const { accuracy } = await child.result();

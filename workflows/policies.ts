@@ -57,7 +57,9 @@ export const steps = {
   score: storage.score,
   update: device.update,
   commit: storage.commit,
+  openEvaluation: storage.openEvaluation,
   pose: storage.pose,
   summarise: storage.summarise,
+  collect: storage.collect,
   exportHistory: storage.exportHistory,
 };

@@ -1,12 +1,47 @@
 import { z } from 'zod';
+import { EvaluationConfig } from '../../workflows/contract/config.ts';
+import { DomainConfig } from '../../workflows/contract/domain.ts';
 import { Sha256 } from '../../workflows/contract/ref.ts';
 
 const share = z.number().min(0).max(1);
 const change = z.number().min(-1).max(1);
 
+/** setting.json: all that an evaluation of its own plays otherwise than the policy's run. */
+export const EvaluationSetting = z.strictObject({
+  schema: z.literal(1),
+  domain: DomainConfig,
+  evaluation: EvaluationConfig,
+  maxNewTokens: z.int().positive(),
+  seed: z.int().nonnegative(),
+});
+export type EvaluationSetting = z.infer<typeof EvaluationSetting>;
+
+const Interval = z.strictObject({ value: share, low: share, high: share });
+
+/**
+ * K-step self-improvement beside what its tokens buy otherwise, at one k: each chain of iterates against as many
+ * independent answers to the same problem as have no more completion tokens, the first answer being the first of both.
+ */
+const BudgetMatched = z.strictObject({
+  k: z.int().nonnegative(),
+  /** Independent answers that the tokens buy, in the mean; at most K + 1 are played. */
+  answers: z.number().positive(),
+  /** Of the last of them. */
+  resampling: Interval,
+  /** Of the answer that most of them give; of equally many, the earliest. */
+  majority: Interval,
+  /** Of the best of them, as only a verifier knows it: an upper bound. */
+  bestOf: Interval,
+  /** The same two, of the iterates 0…k. */
+  majorityOfIterates: Interval,
+  bestOfIterates: Interval,
+});
+
 /** K-step self-improvement of one policy on the held-out problems (ExIt §5.3): summary.json of an evaluation. */
 export const EvaluationSummary = z.strictObject({
   schema: z.literal(2),
+  /** Of an evaluation of its own; absent when it is the run's. */
+  name: z.string().exactOptional(),
   /** The generation whose policy was evaluated; 0 is the untrained one. */
   generation: z.int().nonnegative(),
   /** sha256 of its parameters. */
@@ -34,6 +69,8 @@ export const EvaluationSummary = z.strictObject({
       }),
     )
     .min(1),
+  /** Absent when no independent answers were played. */
+  baselines: z.array(BudgetMatched).exactOptional(),
   /** Δ_K = (corrected − broken) / answers, between k = 0 and K, with its 95 % interval: what self-improvement is worth. */
   delta: z.strictObject({ value: change, low: change, high: change }),
 });

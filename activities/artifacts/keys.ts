@@ -33,11 +33,22 @@ export const keys = {
   reference: (runKey: string, generation: number) => `${folder(runKey, generation)}reference.safetensors`,
 
   evaluations: (runKey: string) => `${runFolder(runKey)}evaluations/`,
-  evaluationSummary: (runKey: string, generation: number) =>
-    `${runFolder(runKey)}evaluations/${padGeneration(generation)}/summary.json`,
+  /** What an evaluation plays otherwise than the run's configuration says. */
+  evaluationSetting: (runKey: string, generation: number, name: string) =>
+    `${evaluationFolder(runKey, generation, name)}setting.json`,
+  evaluationSummary: (runKey: string, generation: number, name?: string) =>
+    `${evaluationFolder(runKey, generation, name)}summary.json`,
   /** All rows of one depth of an evaluation, prompt to verdict. */
-  evaluationRows: (runKey: string, generation: number, depth: number) =>
-    `${runFolder(runKey)}evaluations/${padGeneration(generation)}/depth-${depth}.parquet`,
+  evaluationRows: (runKey: string, generation: number, depth: number, name?: string) =>
+    `${evaluationFolder(runKey, generation, name)}depth-${depth}.parquet`,
+  /** The same of its independent answers. */
+  resampledRows: (runKey: string, generation: number, name?: string) =>
+    `${evaluationFolder(runKey, generation, name)}resampling.parquet`,
+  /** What `selfImprove` gives back. */
+  answers: (runKey: string, generation: number, name: string) =>
+    `${evaluationFolder(runKey, generation, name)}answers.jsonl`,
+  /** Problems that a client put there, under the hash of their bytes. */
+  problems: (sha256: string) => `problems/${sha256}.jsonl`,
 
   plan: (runKey: string, place: Place) => `${placeFolder(runKey, place)}plan.json`,
   rollouts: (runKey: string, place: Place, shard: number) =>
@@ -56,9 +67,15 @@ export function runKeyOfFolder(runFolderKey: string): string {
   return decodeURIComponent(runFolderKey.slice(runsFolder.length).replace(/\/$/, ''));
 }
 
-/** The generation of a folder under `generations/` or `evaluations/`. */
+/** The generation of a folder under `generations/`. */
 export function generationOfFolder(folderKey: string): number {
   return Number(/(\d+)\/$/.exec(folderKey)?.[1]);
+}
+
+/** Generation and name of a folder under `evaluations/`; the run's own evaluations have no name. */
+export function evaluationOfFolder(folderKey: string): { generation: number; name?: string } {
+  const [, generation, name] = /(\d{4,})(?:-([^/]+))?\/$/.exec(folderKey) ?? [];
+  return { generation: Number(generation), ...(name && { name: decodeURIComponent(name) }) };
 }
 
 function runFolder(runKey: string): string {
@@ -74,8 +91,15 @@ function placeFolder(runKey: string, place: Place): string {
     case 'generation':
       return folder(runKey, place.generation);
     case 'evaluation':
-      return `${runFolder(runKey)}evaluations/${padGeneration(place.generation)}/depth-${place.depth}/`;
+      return `${evaluationFolder(runKey, place.generation, place.name)}depth-${place.depth}/`;
+    case 'resampling':
+      return `${evaluationFolder(runKey, place.generation, place.name)}resampling/`;
   }
+}
+
+function evaluationFolder(runKey: string, generation: number, name?: string): string {
+  const suffix = name === undefined ? '' : `-${escapePart(name)}`;
+  return `${runFolder(runKey)}evaluations/${padGeneration(generation)}${suffix}/`;
 }
 
 /** Two digits, so that shards sort by ordinal. */

@@ -1,4 +1,5 @@
 import { TypedFailure } from '../../workflows/contract/failures.ts';
+import { nameOfRun } from '../../workflows/contract/names.ts';
 import type { Head } from '../../workflows/contract/ref.ts';
 import { hashOf, legibleBytes, parseJson } from './canonical.ts';
 import { generationOfFolder, keys, runKeyOfFolder, runsFolder } from './keys.ts';
@@ -132,6 +133,19 @@ export async function listRuns(store: Store): Promise<RunInStore[]> {
     if (found) runs.push({ runKey, ...found });
   }
   return runs;
+}
+
+/** The runKey of a name (its newest run) or of a runKey; null when the record has none. */
+export async function findRunKey(store: Store, run: string): Promise<string | null> {
+  const all = (await store.folders(runsFolder)).map(runKeyOfFolder);
+  const named = all.filter((runKey) => runKey === run || nameOfRun(runKey) === run);
+  const begun = await Promise.all(
+    named.map(async (runKey) => ({
+      runKey,
+      at: (await findManifest(store, runKey, 0))?.manifest.observed.committedAt ?? '',
+    })),
+  );
+  return begun.sort((one, other) => other.at.localeCompare(one.at))[0]?.runKey ?? null;
 }
 
 async function assertParent(

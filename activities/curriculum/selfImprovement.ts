@@ -1,12 +1,5 @@
-import { stream } from '../random.ts';
+import { estimate, resampledProblems, type Estimate } from './bootstrap.ts';
 import { mean } from './statistics.ts';
-
-/** A number with its 95 % interval. */
-export interface Estimate {
-  value: number;
-  low: number;
-  high: number;
-}
 
 /** How answers change over K self-iteration steps (ExIt §5.3). */
 export interface SelfImprovement {
@@ -22,8 +15,6 @@ export interface SelfImprovement {
   /** Answers at each depth: problems × samples. */
   answers: number;
 }
-
-const resamples = 1000;
 
 /**
  * Statistics of K-step self-improvement. The intervals are percentile bootstraps over *problems* (decision 27):
@@ -56,21 +47,4 @@ export function selfImprovement(
     ),
     answers: total(firstPS.map((samples) => samples.length)),
   };
-}
-
-/** The problems of each resample, drawn with replacement. */
-function resampledProblems(problems: number, seed: number): number[][] {
-  const random = stream([seed, 'bootstrap']);
-  return Array.from({ length: resamples }, () =>
-    Array.from({ length: problems }, () => Math.floor(random() * problems)),
-  );
-}
-
-/** The mean over problems, and the 2.5 % and 97.5 % quantiles of the resampled means. */
-function estimate(valuesP: readonly number[], resampled: readonly (readonly number[])[]): Estimate {
-  const means = resampled
-    .map((problems) => mean(problems.map((problem) => valuesP[problem]!)))
-    .sort((a, b) => a - b);
-  const quantile = (share: number) => means[Math.round(share * (means.length - 1))]!;
-  return { value: mean(valuesP), low: quantile(0.025), high: quantile(0.975) };
 }

@@ -3,7 +3,7 @@ import { readRunConfig } from '../config.ts';
 import { withTemporal } from '../connect.ts';
 import { runName, repeated } from '../arguments.ts';
 import { noWorker, pageOf, startRun, workerPolls } from '../temporal.ts';
-import { fields, note, print, printJson } from '../terminal.ts';
+import { fields, note, print, printJson, timestamp } from '../terminal.ts';
 
 interface Options {
   id?: string;
@@ -45,11 +45,4 @@ export function startCommand(): Command {
         if (!(await workerPolls(temporal))) note(`The run waits: ${noWorker}.`);
       });
     });
-}
-
-/** `20250131-174205`, local time. */
-function timestamp(): string {
-  const now = new Date();
-  const two = (value: number) => String(value).padStart(2, '0');
-  return `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}-${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
 }

@@ -1,11 +1,11 @@
 import { parseJson } from '../../activities/artifacts/canonical.ts';
-import { EvaluationSummary } from '../../activities/artifacts/evaluation.ts';
-import { generationOfFolder, keys } from '../../activities/artifacts/keys.ts';
+import type { EvaluationSummary } from '../../activities/artifacts/evaluation.ts';
 import type { GenerationMetrics, Manifest } from '../../activities/artifacts/manifest.ts';
 import { readChain } from '../../activities/artifacts/manifests.ts';
 import type { Store } from '../../activities/artifacts/store.ts';
 import { RunConfig } from '../../workflows/contract/config.ts';
 import { TypedFailure } from '../../workflows/contract/failures.ts';
+import { readEvaluations } from '../record.ts';
 
 /** One generation after the first manifest, as the figures need it. */
 export interface GenerationPoint {
@@ -43,17 +43,6 @@ export async function readRun(store: Store, runKey: string): Promise<ReportedRun
     points: others.flatMap(({ content: { generation, metrics, conservation }, observed: { seconds } }) =>
       metrics && conservation ? [{ generation, metrics, conservation, seconds }] : [],
     ),
-    evaluations: await readEvaluations(store, runKey),
+    evaluations: (await readEvaluations(store, runKey)).sort((a, b) => a.generation - b.generation),
   };
-}
-
-async function readEvaluations(store: Store, runKey: string): Promise<EvaluationSummary[]> {
-  const evaluations: EvaluationSummary[] = [];
-  for (const folder of await store.folders(keys.evaluations(runKey))) {
-    const key = keys.evaluationSummary(runKey, generationOfFolder(folder));
-    // An evaluation still being made has a folder, but no summary yet.
-    const found = await store.find(key);
-    if (found) evaluations.push(parseJson(found.bytes, EvaluationSummary, key));
-  }
-  return evaluations.sort((a, b) => a.generation - b.generation);
 }

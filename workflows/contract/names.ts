@@ -55,3 +55,8 @@ export function padGeneration(generation: number): string {
 export function runKeyOf(workflowId: string, firstExecutionRunId: string): string {
   return `${workflowId}@${firstExecutionRunId.slice(-8)}`;
 }
+
+/** `my-run@1a2b3c4d` → `my-run`; a name stays as it is. */
+export function nameOfRun(run: string): string {
+  return run.replace(/@[0-9a-f]{8}$/, '');
+}

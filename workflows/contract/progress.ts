@@ -10,8 +10,10 @@ export const stepNames = [
   'score',
   'update',
   'commit',
+  'openEvaluation',
   'pose',
   'summarise',
+  'collect',
 ] as const;
 export type StepName = (typeof stepNames)[number];
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { RunConfig } from './config.ts';
+import type { EvaluationRequest } from './evaluation.ts';
 import { Head, Ref } from './ref.ts';
 
 /**
@@ -12,6 +13,8 @@ import { Head, Ref } from './ref.ts';
 export interface From {
   runKey: string;
   head: Head;
+  /** What an evaluation plays otherwise than the run's configuration says; absent when nothing. */
+  setting?: Ref;
 }
 
 /** Prompts [first, first + count) of a plan, played by one `iterate` and graded by one `evaluate`. */
@@ -22,10 +25,17 @@ export const Shard = z.strictObject({
 });
 export type Shard = z.infer<typeof Shard>;
 
-/** Where a plan and what follows from it are kept: a generation's folder, or a depth of an evaluation. */
+/** Evaluations besides a run's own have a name. */
+const evaluated = { generation: z.int(), name: z.string().exactOptional() };
+
+/**
+ * Where a plan and what follows from it are kept: a generation's folder, a depth of an evaluation, or its independent
+ * answers.
+ */
 export const Place = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('generation'), generation: z.int() }),
-  z.strictObject({ kind: z.literal('evaluation'), generation: z.int(), depth: z.int().nonnegative() }),
+  z.strictObject({ kind: z.literal('evaluation'), ...evaluated, depth: z.int().nonnegative() }),
+  z.strictObject({ kind: z.literal('resampling'), ...evaluated }),
 ]);
 export type Place = z.infer<typeof Place>;
 
@@ -175,14 +185,44 @@ export const CommitResult = z.strictObject({
 });
 export type CommitResult = z.infer<typeof CommitResult>;
 
-/** Plans the prompts of one depth; depth 0 has no previous rollouts. */
+/** Finds the policy to evaluate and fixes what is played. */
+export interface OpenEvaluationInput {
+  request: EvaluationRequest;
+  /** Where the record goes: beside the run's own evaluations, or (absent) where those are. */
+  name?: string;
+  /** Head of the untrained policy that was made for this; absent when the request names a run. */
+  made?: From;
+  /** Whether the answers will be graded: every problem must then have a right answer. */
+  graded: boolean;
+}
+export const OpenEvaluationResult = z.strictObject({
+  runKey: z.string(),
+  head: Head,
+  setting: Ref.exactOptional(),
+  name: z.string().exactOptional(),
+  depth: z.int().nonnegative(),
+  samplesPerTask: z.int().positive(),
+});
+export type OpenEvaluationResult = z.infer<typeof OpenEvaluationResult>;
+
+/** Plans the prompts of one depth, from the answers of the depth before, or those of independent answers. */
 export interface PoseInput extends From {
-  depth: number;
+  place: Extract<Place, { kind: 'evaluation' | 'resampling' }>;
   previous: { plan: Ref; rollouts: Ref[] } | null;
 }
 
+/** Answers of one depth, or of resampling: shards in order. */
+export interface Played {
+  plan: Ref;
+  rollouts: Ref[];
+  graded: Ref[];
+}
+
 export interface SummariseInput extends From {
-  depths: { plan: Ref; rollouts: Ref[]; graded: Ref[] }[];
+  name?: string;
+  depths: Played[];
+  /** Independent answers at equal tokens. */
+  resampled?: Played;
 }
 export const SummariseResult = z.strictObject({
   summary: Ref,
@@ -190,6 +230,19 @@ export const SummariseResult = z.strictObject({
   accuracy: z.array(z.number()),
 });
 export type SummariseResult = z.infer<typeof SummariseResult>;
+
+export interface CollectInput extends From {
+  name: string;
+  depths: Played[];
+}
+export const CollectResult = z.strictObject({
+  /** answers.jsonl */
+  answers: Ref,
+  problems: z.int(),
+  /** Answers that are not as they were at first. */
+  changed: z.int(),
+});
+export type CollectResult = z.infer<typeof CollectResult>;
 
 /** The activities as workflows know them: by type only. */
 export interface Activities {
@@ -201,7 +254,9 @@ export interface Activities {
   score(input: ScoreInput): Promise<ScoreResult>;
   update(input: UpdateInput): Promise<UpdateStepResult>;
   commit(input: CommitInput): Promise<CommitResult>;
+  openEvaluation(input: OpenEvaluationInput): Promise<OpenEvaluationResult>;
   pose(input: PoseInput): Promise<PlanResult>;
   summarise(input: SummariseInput): Promise<SummariseResult>;
+  collect(input: CollectInput): Promise<CollectResult>;
   exportHistory(input: { runKey: string; workflowId: string }): Promise<void>;
 }

@@ -1,25 +1,34 @@
 import { z } from 'zod';
 import { RunConfig } from './config.ts';
 
+export type Parsed<T> = { ok: true; value: T } | { ok: false; problems: string[] };
 export type ParsedRunConfig = { ok: true; config: RunConfig } | { ok: false; problems: string[] };
 
 type Path = readonly PropertyKey[];
 
-/**
- * Checks a run configuration and names every problem by its path, one sentence each; an unknown key comes with
- * the nearest valid one. Pure, so that the workflow and the client say the same.
- */
+/** Checks a run configuration; see `parse`. */
 export function parseRunConfig(input: unknown): ParsedRunConfig {
+  const parsed = parse(RunConfig, input, 'presets/demo.json');
+  return parsed.ok ? { ok: true, config: parsed.value } : parsed;
+}
+
+/**
+ * Checks an input against a strict schema and names every problem by its path, one sentence each; an unknown key
+ * comes with the nearest valid one. Pure, so that the workflow and the client say the same.
+ *
+ * @param example a file that the schema accepts, for an input that is not there at all
+ */
+export function parse<T>(schema: z.ZodType<T>, input: unknown, example: string): Parsed<T> {
   if (input === undefined || input === null)
-    return { ok: false, problems: ['no input: pass --input-file presets/demo.json'] };
-  const parsed = RunConfig.safeParse(input);
-  if (parsed.success) return { ok: true, config: parsed.data };
+    return { ok: false, problems: [`no input: pass --input-file ${example}`] };
+  const parsed = schema.safeParse(input);
+  if (parsed.success) return { ok: true, value: parsed.data };
   const { issues } = parsed.error;
   // Unknown keys keep zod from comparing fields with each other: compare once more without them.
   const rest = issues.some(isUnknownKeys)
-    ? (RunConfig.safeParse(withoutUnknownKeys(input, issues)).error?.issues ?? [])
+    ? (schema.safeParse(withoutUnknownKeys(input, issues)).error?.issues ?? [])
     : issues;
-  const unknown = issues.filter(isUnknownKeys).flatMap((issue) => unknownKeyProblems(issue, input));
+  const unknown = issues.filter(isUnknownKeys).flatMap((issue) => unknownKeyProblems(schema, issue, input));
   return { ok: false, problems: [...unknown, ...rest.map((issue) => problem(issue, input))] };
 }
 
@@ -86,14 +95,14 @@ function shown(value: unknown): string {
   return text.length <= 40 ? text : `${text.slice(0, 37)}…`;
 }
 
-function unknownKeyProblems(issue: UnknownKeys, input: unknown): string[] {
-  const valid = keysAt(RunConfig, issue.path, input);
+function unknownKeyProblems(schema: z.ZodType, issue: UnknownKeys, input: unknown): string[] {
+  const valid = keysAt(schema, issue.path, input);
   return issue.keys.map((key) => {
     const where = written([...issue.path, key]);
     const near = nearestKey(key, valid);
     const elsewhere = isClose(key, near)
       ? undefined
-      : pathsOf(RunConfig).find((path) => isClose(key, String(path.at(-1))));
+      : pathsOf(schema).find((path) => isClose(key, String(path.at(-1))));
     return `${where}: unknown key; the nearest valid one is '${elsewhere ? written(elsewhere) : near}'`;
   });
 }

@@ -1,0 +1,83 @@
+import { estimate, resampledProblems, type Estimate } from './bootstrap.ts';
+import { mean } from './statistics.ts';
+
+/** One answer to a problem, as a budget sees it. */
+export interface Costed {
+  quality: number;
+  /** Completion tokens. */
+  tokens: number;
+  /** What the grader read as the answer; null when there was none. */
+  answer: string | null;
+}
+
+/** At one k; see `BudgetMatched` in artifacts/evaluation.ts. */
+export interface BudgetMatched {
+  k: number;
+  answers: number;
+  resampling: Estimate;
+  majority: Estimate;
+  bestOf: Estimate;
+  majorityOfIterates: Estimate;
+  bestOfIterates: Estimate;
+}
+
+/**
+ * What the tokens of K-step self-improvement buy otherwise: for each chain of iterates 0…k, the first n of
+ * [its first answer, fresh answer, fresh answer, …] that together have no more completion tokens than the chain. The
+ * first answer is in both, so k = 0 is the same on both sides.
+ *
+ * @param chainsPSK iterates by problem, sample and depth.
+ * @param freshPSN independent answers by problem and sample, K for each chain.
+ */
+export function budgetMatched(
+  chainsPSK: readonly (readonly (readonly Costed[])[])[],
+  freshPSN: readonly (readonly (readonly Costed[])[])[],
+  seed: number,
+): BudgetMatched[] {
+  const resampled = resampledProblems(chainsPSK.length, seed);
+  const depths = chainsPSK[0]?.[0]?.length ?? 0;
+  return Array.from({ length: depths }, (_, k) => {
+    const pairsPS = chainsPSK.map((chainsSK, problem) =>
+      chainsSK.map((chain, sample) => {
+        const iterates = chain.slice(0, k + 1);
+        const independent = [chain[0]!, ...freshPSN[problem]![sample]!];
+        return { iterates, bought: affordable(independent, tokensOf(iterates)) };
+      }),
+    );
+    const over = (value: (pair: (typeof pairsPS)[number][number]) => number) =>
+      estimate(
+        pairsPS.map((pairs) => mean(pairs.map(value))),
+        resampled,
+      );
+    return {
+      k,
+      answers: mean(pairsPS.flat().map(({ bought }) => bought.length)),
+      resampling: over(({ bought }) => bought.at(-1)!.quality),
+      majority: over(({ bought }) => majority(bought)),
+      bestOf: over(({ bought }) => best(bought)),
+      majorityOfIterates: over(({ iterates }) => majority(iterates)),
+      bestOfIterates: over(({ iterates }) => best(iterates)),
+    };
+  });
+}
+
+/** The first of the answers that together have at most so many tokens; one at least. */
+function affordable(answers: readonly Costed[], budget: number): readonly Costed[] {
+  let spent = 0;
+  const tooMany = answers.findIndex(({ tokens }) => (spent += tokens) > budget);
+  return tooMany < 0 ? answers : answers.slice(0, Math.max(1, tooMany));
+}
+
+/** Quality of the answer most often given; of equally frequent ones, the earliest. What is no answer has no vote. */
+export function majority(answers: readonly Costed[]): number {
+  const votes = new Map<string, number>();
+  for (const { answer } of answers)
+    if (answer !== null) votes.set(answer.trim(), (votes.get(answer.trim()) ?? 0) + 1);
+  // A map keeps the order of first votes.
+  const [winner] = [...votes].reduce((most, one) => (one[1] > most[1] ? one : most), ['', 0]);
+  return answers.find(({ answer }) => answer?.trim() === winner)?.quality ?? 0;
+}
+
+const best = (answers: readonly Costed[]) => Math.max(...answers.map(({ quality }) => quality));
+
+const tokensOf = (answers: readonly Costed[]) => answers.reduce((sum, { tokens }) => sum + tokens, 0);

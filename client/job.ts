@@ -1,0 +1,82 @@
+import { WorkflowExecutionAlreadyStartedError, WorkflowFailedError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import { setTimeout as wait } from 'node:timers/promises';
+import { taskQueues } from '../workflows/contract/names.ts';
+import { CommandFailure, exitCodes } from './exit.ts';
+import { onInterrupt } from './interrupt.ts';
+import { activitiesOf, query, type ActivityAtWork } from './observe.ts';
+import { ask, noWorker, pageOf, workerPolls, type Temporal } from './temporal.ts';
+import { count, note } from './terminal.ts';
+
+/** A workflow that is not a run: an evaluation, an ablation, a self-improvement. */
+export interface Job<Progress> {
+  type: string;
+  /** Workflow id; one that is at work already is followed instead of started. */
+  id: string;
+  input: unknown;
+  summary: string;
+  /** What its `progress` query says, in a line. */
+  tell: (progress: Progress) => string;
+}
+
+const intervalMs = 1500;
+
+/**
+ * Starts a job and follows it to its end; what is new goes to stderr, a line each. Ctrl-C leaves it at work.
+ *
+ * @returns its result, or null after Ctrl-C.
+ * @throws `CommandFailure` when it failed, or one of that id has ended already.
+ */
+export async function runJob<Result, Progress>(
+  temporal: Temporal,
+  { type, id, input, summary, tell }: Job<Progress>,
+): Promise<Result | null> {
+  const handle = await ask(temporal, () =>
+    temporal.client.workflow.start(type, {
+      taskQueue: taskQueues.run,
+      workflowId: id,
+      args: [input],
+      staticSummary: summary,
+      workflowIdConflictPolicy: 'USE_EXISTING',
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
+    }),
+  ).catch((error: unknown) => {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    throw new CommandFailure(exitCodes.conflict, `'${id}' has ended already: choose another name with --id.`);
+  });
+  const page = pageOf(temporal, id);
+  note(page ? `${id}: ${page}` : id);
+  if (!(await workerPolls(temporal))) note(`It waits: ${noWorker}.`);
+
+  const interrupt = onInterrupt();
+  try {
+    let told = '';
+    while (!interrupt.signal.aborted) {
+      const { status } = await ask(temporal, () => handle.describe());
+      if (status.name !== 'RUNNING') return (await ask(temporal, () => handle.result())) as Result;
+      const progress = await query<Progress>(temporal, id);
+      if (progress) {
+        const line = [tell(progress), ...(await activitiesOf(temporal, id)).flatMap(beatOf)].join(' · ');
+        if (line !== told) note(`${new Date().toTimeString().slice(0, 8)}  ${line}`);
+        told = line;
+      }
+      await wait(intervalMs, undefined, { signal: interrupt.signal }).catch(() => {});
+    }
+  } catch (error) {
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    const cause = error.cause instanceof ApplicationFailure ? error.cause : null;
+    throw new CommandFailure(
+      cause?.type === 'InvalidRunConfig' ? exitCodes.usage : exitCodes.failed,
+      cause ? `${cause.type ?? 'failure'}: ${cause.message}` : (error.cause?.message ?? error.message),
+    );
+  } finally {
+    interrupt.done();
+  }
+  note(`'${id}' goes on; the same command follows it again.`);
+  return null;
+}
+
+function beatOf({ heartbeat }: ActivityAtWork): string[] {
+  if (!heartbeat || heartbeat.total === 0) return [];
+  return [`${heartbeat.phase} ${count(heartbeat.done)}/${count(heartbeat.total)}`];
+}

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { budgetMatched, majority, type Costed } from '../../activities/curriculum/budgetMatched.ts';
+
+const answer = (quality: number, tokens: number, text: string | null): Costed => ({
+  quality,
+  tokens,
+  answer: text,
+});
+
+test('as many independent answers as the iterates have tokens, beginning with the same first answer', () => {
+  const chain = [answer(0, 10, '4'), answer(0, 10, '4'), answer(1, 10, '5')];
+  const fresh = [answer(1, 5, '5'), answer(1, 5, '5')];
+  const [first, second, third] = budgetMatched([[chain]], [[fresh]], 1);
+  // 10 tokens: the first answer alone.
+  assert.deepEqual([first!.answers, first!.resampling.value, first!.bestOf.value], [1, 0, 0]);
+  // 20 tokens buy 10 + 5 + 5.
+  assert.equal(second!.answers, 3);
+  assert.deepEqual([second!.resampling.value, second!.majority.value, second!.bestOf.value], [1, 1, 1]);
+  // The iterates 4, 4: neither a vote nor a verifier finds 5.
+  assert.deepEqual([second!.majorityOfIterates.value, second!.bestOfIterates.value], [0, 0]);
+  // 4, 4, 5: only a verifier does.
+  assert.deepEqual([third!.majorityOfIterates.value, third!.bestOfIterates.value], [0, 1]);
+});
+
+test('a vote: the most frequent answer, of equals the earliest, no answer no vote', () => {
+  assert.equal(majority([answer(0, 1, 'a'), answer(1, 1, 'b'), answer(1, 1, ' b ')]), 1);
+  assert.equal(majority([answer(1, 1, 'a'), answer(0, 1, 'b')]), 1);
+  assert.equal(majority([answer(0, 1, null), answer(0, 1, null), answer(1, 1, 'b')]), 1);
+  assert.equal(majority([answer(0, 1, null)]), 0);
+});
+
+test('for any answers: never over the budget, best of n is the most, k = 0 is one answer on both sides', () => {
+  const one = fc.record({
+    quality: fc.constantFrom(0, 1),
+    tokens: fc.integer({ min: 1, max: 40 }),
+    answer: fc.constantFrom('1', '2', '3', null),
+  });
+  fc.assert(
+    fc.property(
+      fc
+        .integer({ min: 1, max: 4 })
+        .chain((depth) =>
+          fc.array(
+            fc.tuple(
+              fc.array(one, { minLength: depth + 1, maxLength: depth + 1 }),
+              fc.array(one, { minLength: depth, maxLength: depth }),
+            ),
+            { minLength: 1, maxLength: 5 },
+          ),
+        ),
+      (pairs) => {
+        const found = budgetMatched(
+          pairs.map(([chain]) => [chain]),
+          pairs.map(([, fresh]) => [fresh]),
+          7,
+        );
+        assert.equal(found.length, pairs[0]![0].length);
+        assert.equal(found[0]!.answers, 1);
+        assert.equal(found[0]!.resampling.value, found[0]!.bestOfIterates.value);
+        for (const [index, { answers, resampling, majority, bestOf, k }] of found.entries()) {
+          assert.equal(k, index);
+          assert.ok(answers >= 1 && answers <= k * 40 + 1);
+          assert.ok(bestOf.value >= resampling.value && bestOf.value >= majority.value);
+          if (index > 0) assert.ok(answers >= found[index - 1]!.answers);
+        }
+      },
+    ),
+    { numRuns: 50 },
+  );
+});
