@@ -6,6 +6,7 @@ import type { Dependencies } from './dependencies.ts';
 import { embed } from './embed.ts';
 import { evaluate } from './evaluate.ts';
 import { exportHistory } from './exportHistory.ts';
+import { findRun } from './findRun.ts';
 import { initialise } from './initialise.ts';
 import { iterate } from './iterate.ts';
 import { openEvaluation } from './openEvaluation.ts';
@@ -13,6 +14,7 @@ import { pose } from './pose.ts';
 import { sample } from './sample.ts';
 import { score } from './score.ts';
 import { summarise } from './summarise.ts';
+import { tabulate } from './tabulate.ts';
 import { update } from './update.ts';
 
 /** Every activity, with what it works with. */
@@ -30,6 +32,8 @@ export function createActivities(dependencies: Dependencies): Activities {
     pose: beating(pose(dependencies)),
     summarise: beating(summarise(dependencies)),
     collect: beating(collect(dependencies)),
+    findRun: beating(findRun(dependencies)),
+    tabulate: beating(tabulate(dependencies)),
     exportHistory: beating(exportHistory(dependencies)),
   };
 }

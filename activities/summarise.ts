@@ -43,9 +43,11 @@ export function summarise(dependencies: Dependencies) {
           encodeEvaluation(answers.map((answer, index) => rowOf(answer, index % samples))),
           'application/vnd.apache.parquet',
         );
-      await Promise.all([
-        ...answersK.map((answers, depth) =>
-          keep(keys.evaluationRows(runKey, generation, depth, name), answers, samplesPerTask),
+      const [rows] = await Promise.all([
+        Promise.all(
+          answersK.map((answers, depth) =>
+            keep(keys.evaluationRows(runKey, generation, depth, name), answers, samplesPerTask),
+          ),
         ),
         ...(fresh
           ? [
@@ -94,7 +96,7 @@ export function summarise(dependencies: Dependencies) {
         legibleBytes(summary),
         'application/json',
       );
-      return { summary: ref, accuracy: accuracyK.map(({ value }) => value) };
+      return { summary: ref, accuracy: accuracyK.map(({ value }) => value), rows };
     });
   };
 }

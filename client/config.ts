@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { RunConfig } from '../workflows/contract/config.ts';
+import { withSetting } from '../workflows/contract/settings.ts';
 import { parseRunConfig } from '../workflows/contract/validate.ts';
 import { CommandFailure, exitCodes } from './exit.ts';
 
@@ -49,13 +50,7 @@ export function override(config: unknown, setting: string): unknown {
       `--set takes path=value, such as training.learningRate=1e-4; got '${setting}'.`,
     );
   const [, path, text] = split as unknown as [string, string, string];
-  return withValue(config, path.trim().split('.'), valueOf(text));
-}
-
-function withValue(target: unknown, [key, ...deeper]: string[], value: unknown): unknown {
-  if (key === undefined) return value;
-  const object = typeof target === 'object' && target !== null && !Array.isArray(target) ? target : {};
-  return { ...object, [key]: withValue((object as Record<string, unknown>)[key], deeper, value) };
+  return withSetting(config, path.trim(), valueOf(text));
 }
 
 function valueOf(text: string): unknown {

@@ -33,7 +33,7 @@ export function playingOptions(command: Command): Command {
     .option('--generation <number>', 'after which generation; the newest when left out', wholeNumber)
     .option('--config <file>', 'instead of a run: the untrained policy of this configuration')
     .option('--instruction <text>', 'follows every question of --problems')
-    .option('--depth <K>', 'self-iteration steps; the configuration’s when left out', wholeNumber)
+    .option('--depth <K>', 'steps after the first answer; as configured when left out', wholeNumber)
     .option('--samples <number>', 'answers a problem gets', countingNumber)
     .option('--temperature <number>', '0: always the likeliest token', temperatureNumber)
     .option('--top-k <number>', 'only the k likeliest tokens', countingNumber)

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { ablationCommand } from './commands/ablation.ts';
 import { demoCommand } from './commands/demo.ts';
 import { envCommand } from './commands/env.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
@@ -41,6 +42,7 @@ export function createProgram(): Command {
     reportCommand(),
     evaluateCommand(),
     improveCommand(),
+    ablationCommand(),
     policyCommand(),
   ])
     program.addCommand(inherit(command, program));

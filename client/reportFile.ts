@@ -17,7 +17,17 @@ export async function writeReport(store: Store, runKey: string, out?: string): P
   const html = await buildReport(store, runKey);
   const key = keys.report(runKey);
   await store.overwrite(key, new TextEncoder().encode(html), 'text/html; charset=utf-8');
-  const file = resolve(out ?? join('out', `${runKey.replaceAll(/[^\w.@-]/g, '_')}.html`));
+  return { runKey, file: await writePage(out ?? pageFile(runKey), html), key };
+}
+
+/** Where the page of a run or an ablation goes when nobody says. */
+export function pageFile(name: string): string {
+  return join('out', `${name.replaceAll(/[^\w.@-]/g, '_')}.html`);
+}
+
+/** Writes a page, with the folders above it, and returns its absolute path. */
+export async function writePage(out: string, html: string): Promise<string> {
+  const file = resolve(out);
   try {
     await mkdir(dirname(file), { recursive: true });
     await writeFile(file, html);
@@ -26,5 +36,5 @@ export async function writeReport(store: Store, runKey: string, out?: string): P
       cause,
     });
   }
-  return { runKey, file, key };
+  return file;
 }

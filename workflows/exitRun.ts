@@ -302,7 +302,7 @@ async function closeChild(progress: RunProgress, summary: string): Promise<void>
 function ignoreClosed(): void {}
 
 /** The typed failure at the bottom of Temporal's wrapping, so that the run's own failure says what happened. */
-function rootOf(error: unknown): ApplicationFailure {
+export function rootOf(error: unknown): ApplicationFailure {
   if ((error instanceof ActivityFailure || error instanceof ChildWorkflowFailure) && error.cause)
     return rootOf(error.cause);
   if (error instanceof ApplicationFailure) return error;

@@ -3,3 +3,4 @@ export { exitRun } from './exitRun.ts';
 export { generation } from './generation.ts';
 export { evaluation } from './evaluation.ts';
 export { selfImprove } from './selfImprove.ts';
+export { ablation } from './ablation.ts';

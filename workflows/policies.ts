@@ -61,5 +61,7 @@ export const steps = {
   pose: storage.pose,
   summarise: storage.summarise,
   collect: storage.collect,
+  findRun: storage.findRun,
+  tabulate: storage.tabulate,
   exportHistory: storage.exportHistory,
 };

@@ -63,3 +63,15 @@ function refsIn(value: unknown): Ref[] {
   const ref = Ref.safeParse(value);
   return ref.success ? [ref.data] : Object.values(value).flatMap(refsIn);
 }
+
+/**
+ * The committed result of a step, without what it names being read.
+ *
+ * @throws `ArtifactMissing` when the step was not committed, `ArtifactCorrupt` when its result has another shape.
+ */
+export async function committedResult<T>(store: Store, key: string, schema: z.ZodType<T>): Promise<T> {
+  const committed = await store.find(key);
+  if (!committed)
+    throw new TypedFailure('ArtifactMissing', `${key} is not there: the step was not committed`);
+  return parseJson(committed.bytes, StepRecord.extend({ result: schema }), key).result;
+}

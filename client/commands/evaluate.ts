@@ -37,10 +37,7 @@ export function evaluateCommand(): Command {
 Without --problems and --domain it plays what the run holds out. The record is
 kept beside the run, under evaluations/<generation>-<name>/.
 
-Examples:
-  reiterate evaluate my-run --depth 8 --samples 4 --baselines
-  reiterate evaluate my-run --generation 0 --problems mine.jsonl
-  reiterate evaluate --config presets/demo.json --tasks 32`,
+Example: reiterate evaluate my-run --depth 8 --samples 4 --baselines`,
     )
     .action(async (run: string | undefined, options: Options) => {
       const store = await openStore();

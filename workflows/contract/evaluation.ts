@@ -5,6 +5,7 @@ import { Ref } from './ref.ts';
 import type { CollectResult, SummariseResult } from './steps.ts';
 
 const count = z.int().positive();
+export const depth = z.int().nonnegative().max(64);
 
 /** Which policy: of a run after a generation, or the untrained one of a configuration. */
 const PolicyOf = z
@@ -28,6 +29,20 @@ const ProblemFile = z.strictObject({
 export type ProblemFile = z.infer<typeof ProblemFile>;
 
 /** How answers are drawn. What is left out is as in the policy's own configuration. */
+export const drawing = {
+  samplesPerTask: count.optional(),
+  /** 0: always the likeliest token. */
+  temperature: z.number().nonnegative().optional(),
+  topK: count.nullable().optional(),
+  topP: z.number().positive().max(1).nullable().optional(),
+};
+
+/** Only the first so many problems. */
+export const tasks = count.optional();
+
+/** Also plays independent answers at equal tokens: resampling, majority vote, best of n. */
+export const baselines = z.boolean().optional();
+
 const playing = {
   /** Names the record, `evaluations/<generation>-<name>/` of the run; the workflow's id when left out. */
   name: z
@@ -36,12 +51,8 @@ const playing = {
     .optional(),
   policy: PolicyOf,
   /** K: self-iteration steps after the first answer. */
-  depth: z.int().nonnegative().max(64).optional(),
-  samplesPerTask: count.optional(),
-  /** 0: always the likeliest token. */
-  temperature: z.number().nonnegative().optional(),
-  topK: count.nullable().optional(),
-  topP: z.number().positive().max(1).nullable().optional(),
+  depth: depth.optional(),
+  ...drawing,
   maxNewTokens: count.max(8192).optional(),
   /** Of everything random in it; the run's own when left out. */
   seed: z.int().nonnegative().optional(),
@@ -54,10 +65,8 @@ export const EvaluationRequest = z
     /** The problems held out of this domain; those of the run's own when left out. */
     domain: DomainConfig.optional(),
     problems: ProblemFile.optional(),
-    /** Only the first so many. */
-    tasks: count.optional(),
-    /** Also plays independent answers at equal tokens: resampling, majority vote, best of n. */
-    baselines: z.boolean().optional(),
+    tasks,
+    baselines,
   })
   .refine(({ domain, problems }) => domain === undefined || problems === undefined, {
     message: 'either `domain` or `problems`',

@@ -30,6 +30,8 @@ export const failures = {
   GraderUnavailable: { retryable: true, means: 'the grader process could not be started or kept dying' },
   WorkerStopping: { retryable: true, means: 'the worker is shutting down; another one goes on' },
   ServerUnprepared: { retryable: false, means: 'the Temporal server lacks something that runs need' },
+  RunStopped: { retryable: false, means: 'a run that others wait for was stopped before its end' },
+  NothingCompleted: { retryable: false, means: 'no run of an ablation came to its end' },
   PayloadsTooLarge: { retryable: false, means: 'a step tried to send more than 64 KiB through Temporal' },
 } as const;
 

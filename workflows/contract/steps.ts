@@ -228,6 +228,8 @@ export const SummariseResult = z.strictObject({
   summary: Ref,
   /** Accuracy at k = 0…K. */
   accuracy: z.array(z.number()),
+  /** Every answer, a table a depth. */
+  rows: z.array(Ref),
 });
 export type SummariseResult = z.infer<typeof SummariseResult>;
 
@@ -244,6 +246,36 @@ export const CollectResult = z.strictObject({
 });
 export type CollectResult = z.infer<typeof CollectResult>;
 
+/** Looks for what the record has of a run already. */
+export interface FindRunInput {
+  /** Its workflow id. */
+  id: string;
+  config: RunConfig;
+}
+/** null: nothing of this name and configuration. */
+export type FindRunResult = From | null;
+
+/** An evaluation of one policy on one set of problems. */
+export interface Tabulated {
+  set: string;
+  runKey: string;
+  generation: number;
+  /** Of the evaluation. */
+  name: string;
+  summary: Ref;
+}
+export interface TabulateInput {
+  /** Names the record. */
+  key: string;
+  depth: number;
+  seeds: number[];
+  /** By arm, then by seed in order; null where a run failed. `untrained` is the policy before training. */
+  arms: Record<string, (Tabulated[] | null)[]>;
+  untrained: Tabulated[][];
+}
+export const TabulateResult = z.strictObject({ table: Ref });
+export type TabulateResult = z.infer<typeof TabulateResult>;
+
 /** The activities as workflows know them: by type only. */
 export interface Activities {
   initialise(input: InitialiseInput): Promise<Head>;
@@ -258,5 +290,7 @@ export interface Activities {
   pose(input: PoseInput): Promise<PlanResult>;
   summarise(input: SummariseInput): Promise<SummariseResult>;
   collect(input: CollectInput): Promise<CollectResult>;
+  findRun(input: FindRunInput): Promise<FindRunResult>;
+  tabulate(input: TabulateInput): Promise<TabulateResult>;
   exportHistory(input: { runKey: string; workflowId: string }): Promise<void>;
 }

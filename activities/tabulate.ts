@@ -1,0 +1,86 @@
+import {
+  SummariseResult,
+  TabulateResult,
+  type Tabulated,
+  type TabulateInput,
+} from '../workflows/contract/steps.ts';
+import type { AblationTable } from './artifacts/ablation.ts';
+import { legibleBytes } from './artifacts/canonical.ts';
+import { keys } from './artifacts/keys.ts';
+import { readChain } from './artifacts/manifests.ts';
+import { committedResult } from './artifacts/once.ts';
+import { decodeEvaluation } from './artifacts/parquet.ts';
+import type { Store } from './artifacts/store.ts';
+import { compareArms } from './curriculum/comparison.ts';
+import { mean } from './curriculum/statistics.ts';
+import type { Dependencies } from './dependencies.ts';
+
+/** The result of an ablation: every arm on every set of problems, with intervals, and what it cost. */
+export function tabulate({ store }: Dependencies) {
+  return async ({ key, depth, seeds, arms, untrained }: TabulateInput): Promise<TabulateResult> => {
+    const all: Record<string, (Tabulated[] | null)[]> = { ...arms, untrained };
+    const sets = [...new Set(Object.values(all).flatMap((runs) => (runs[0] ?? []).map(({ set }) => set)))];
+    const compared: AblationTable['sets'] = {};
+    for (const set of sets) {
+      const qualities: Record<string, number[][][]> = {};
+      for (const [arm, runs] of Object.entries(all))
+        qualities[arm] = await Promise.all(
+          runs
+            .flatMap((tables) => tables?.find((table) => table.set === set) ?? [])
+            .map((table) => qualitiesKP(store, table, depth)),
+        );
+      compared[set] = compareArms(qualities, seeds[0] ?? 0);
+    }
+    const table: AblationTable = {
+      schema: 1,
+      key,
+      seeds,
+      arms: Object.keys(arms),
+      sets: compared,
+      rewards: {},
+      cost: {},
+      runs: Object.fromEntries(
+        Object.entries(arms).map(([arm, runs]) => [arm, runs.map((tables) => tables?.[0]?.runKey ?? null)]),
+      ),
+    };
+    for (const [arm, runKeys] of Object.entries(table.runs)) {
+      const chains = await Promise.all(
+        runKeys.filter((runKey) => runKey !== null).map((runKey) => readChain(store, runKey)),
+      );
+      if (chains.length === 0) continue;
+      const metrics = chains.map((chain) => chain.flatMap(({ content }) => content.metrics ?? []));
+      const total = (numbers: readonly number[]) => numbers.reduce((sum, value) => sum + value, 0);
+      table.rewards[arm] = metrics.map((generations) => generations.map(({ meanReward }) => meanReward));
+      table.cost[arm] = {
+        promptTokens: mean(metrics.map((run) => total(run.map(({ promptTokens }) => promptTokens)))),
+        completionTokens: mean(
+          metrics.map((run) => total(run.map(({ completionTokens }) => completionTokens))),
+        ),
+        seconds: mean(
+          chains.map((chain) => total(chain.flatMap(({ observed }) => Object.values(observed.seconds)))),
+        ),
+      };
+    }
+    return {
+      table: await store.put(keys.ablationTable(key), legibleBytes(table), 'application/json'),
+    };
+  };
+}
+
+/** Quality by depth and problem, the mean over a problem's samples, read through the evaluation's committed record. */
+async function qualitiesKP(
+  store: Store,
+  { runKey, generation, name }: Tabulated,
+  depth: number,
+): Promise<number[][]> {
+  const step = keys.step(runKey, { kind: 'evaluation', generation, name, depth }, 'summarise');
+  const { rows } = await committedResult(store, step, SummariseResult);
+  return Promise.all(
+    rows.map(async (ref) => {
+      const byTask = new Map<string, number[]>();
+      for (const { taskId, quality } of await decodeEvaluation(await store.read(ref), ref.key))
+        byTask.set(taskId, [...(byTask.get(taskId) ?? []), quality ?? 0]);
+      return [...byTask.values()].map(mean);
+    }),
+  );
+}

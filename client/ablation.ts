@@ -1,0 +1,57 @@
+import type { AblationTable } from '../activities/artifacts/ablation.ts';
+import { percent, table } from './terminal.ts';
+
+/** The depths a reader compares: 0, 1, 2, 4, 8 … and the last (ExIt §5.3). */
+export function comparedDepths(last: number): number[] {
+  const powers = Array.from({ length: 8 }, (_, power) => 2 ** power).filter((k) => k < last);
+  return [0, ...powers, ...(last > 0 ? [last] : [])];
+}
+
+/** Arms in the order of the table, the untrained policy before them. */
+export function armsOf({ arms }: AblationTable): string[] {
+  return ['untrained', ...arms];
+}
+
+/** An ablation as text: a table for each set of problems. */
+export function ablationView(ablation: AblationTable): string[] {
+  const right = (title: string) => ({ title, align: 'right' as const });
+  const points = (value: number) => `${value >= 0 ? '+' : '−'}${(100 * Math.abs(value)).toFixed(1)}`;
+  const between = ({ value, low, high }: { value: number; low: number; high: number }) =>
+    `${points(value)} (${points(low)} to ${points(high)})`;
+  return Object.entries(ablation.sets).flatMap(([set, arms], index) => {
+    const last = Math.max(...Object.values(arms).map(({ depths }) => depths.length - 1));
+    const shown = comparedDepths(last);
+    return [
+      ...(index > 0 ? [''] : []),
+      `${set}: accuracy, ± standard deviation over ${ablation.seeds.length} seeds`,
+      ...table(
+        [
+          { title: 'arm', align: 'left' },
+          ...shown.map((k) => right(`k=${k}`)),
+          right(`Δ from 0 to ${last}, 95 % interval`),
+          right('corrected'),
+          right('broken'),
+        ],
+        armsOf(ablation).flatMap((name) => {
+          const arm = arms[name];
+          if (!arm) return [];
+          const end = arm.depths[last]!;
+          return [
+            [
+              name,
+              ...shown.map((k) => {
+                const { accuracy, deviation } = arm.depths[k]!;
+                return deviation === null
+                  ? percent(accuracy.value)
+                  : `${(100 * accuracy.value).toFixed(1)} ± ${(100 * deviation).toFixed(1)}`;
+              }),
+              between(end.change),
+              String(end.corrected),
+              String(end.broken),
+            ],
+          ];
+        }),
+      ),
+    ];
+  });
+}

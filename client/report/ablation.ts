@@ -1,0 +1,287 @@
+import { readFileSync } from 'node:fs';
+import * as Plot from '@observablehq/plot';
+import type { AblationTable } from '../../activities/artifacts/ablation.ts';
+import { armsOf, comparedDepths } from '../ablation.ts';
+import { figure, share } from './drawing.ts';
+import { duration, percent, points, whole } from './format.ts';
+import { Html, html } from './html.ts';
+
+const style = readFileSync(new URL('./page.css', import.meta.url), 'utf8');
+
+const palette = ['var(--blue)', 'var(--orange)', 'var(--green)', 'var(--purple)', 'var(--teal)'];
+
+/** The color of an arm; the untrained policy is grey. */
+function colorOf({ arms }: AblationTable, name: string): string {
+  return name === 'untrained' ? 'var(--grey)' : palette[arms.indexOf(name) % palette.length]!;
+}
+
+/** An ablation as one page that needs nothing else: no network, no script. */
+export function ablationPage(table: AblationTable): string {
+  return html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'" />
+        <title>${table.key} · Reiterate</title>
+        <style>
+          ${new Html(style)}
+        </style>
+      </head>
+      <body>
+        <header>
+          <p class="kind">Reiterate · ablation</p>
+          <h1>${table.key}</h1>
+          <dl>
+            <div>
+              <dt>arms</dt>
+              <dd>${table.arms.join(', ')}</dd>
+            </div>
+            <div>
+              <dt>seeds</dt>
+              <dd>${table.seeds.join(', ')}</dd>
+            </div>
+          </dl>
+        </header>
+        <main>
+          ${Object.keys(table.sets).map((set) => section(table, set))}
+          <section>
+            <h2>Training</h2>
+            <div class="figures">${learningCurves(table)} ${cost(table)}</div>
+          </section>
+        </main>
+        <footer>
+          Made by Reiterate from the artifact store. Intervals are of a bootstrap over seeds and problems.
+        </footer>
+      </body>
+    </html>`.markup;
+}
+
+function section(table: AblationTable, set: string): Html {
+  return html`<section>
+    <h2>Problems: ${set}</h2>
+    <div class="figures">${accuracyByDepth(table, set)} ${changeByArm(table, set)}</div>
+    ${accuracyTable(table, set)} ${differences(table, set)}
+  </section>`;
+}
+
+/** Accuracy at k = 0…K, a line an arm. */
+export function accuracyByDepth(table: AblationTable, set: string): Html {
+  const names = armsOf(table).filter((name) => table.sets[set]![name]);
+  const data = names.flatMap((name, index) =>
+    table.sets[set]![name]!.depths.map(({ k, accuracy }) => ({
+      ...accuracy,
+      k,
+      name,
+      // Side by side, so that the intervals can be told apart.
+      x: k + (index - (names.length - 1) / 2) * 0.08,
+    })),
+  );
+  const color = ({ name }: { name: string }) => colorOf(table, name);
+  const last = Math.max(...data.map(({ k }) => k));
+  return figure({
+    title: 'Accuracy by self-iteration depth',
+    note: 'At k = 0 the first answer; at each further k the policy improves its latest answer without seeing a reward. Bars are 95 % intervals over seeds and problems.',
+    legend: names.map((label) => ({ label, color: colorOf(table, label) })),
+    plot: {
+      x: {
+        label: 'k',
+        domain: [-0.4, last + 0.4],
+        ticks: Array.from({ length: last + 1 }, (_, k) => k),
+        tickFormat: 'd',
+      },
+      y: { ...share, domain: [0, Math.min(1, Math.max(...data.map(({ high }) => high)) + 0.05)] },
+      marks: [
+        Plot.ruleY([0]),
+        Plot.ruleX(data, {
+          x: 'x',
+          y1: 'low',
+          y2: 'high',
+          stroke: color,
+          strokeWidth: 2,
+          strokeOpacity: 0.3,
+        }),
+        Plot.line(data, { x: 'x', y: 'value', z: 'name', stroke: color, strokeWidth: 1.8 }),
+        Plot.dot(data, {
+          x: 'x',
+          y: 'value',
+          fill: color,
+          r: 2.8,
+          title: ({ k, value, low, high, name }: (typeof data)[number]) =>
+            `${name}, k = ${k}: ${percent(value)} (${percent(low)} to ${percent(high)})`,
+        }),
+      ],
+    },
+  });
+}
+
+/** What K steps are worth, an interval an arm. */
+export function changeByArm(table: AblationTable, set: string): Html {
+  const data = armsOf(table).flatMap((name) => {
+    const end = table.sets[set]![name]?.depths.at(-1);
+    return end ? [{ ...end.change, name, k: end.k }] : [];
+  });
+  const color = ({ name }: { name: string }) => colorOf(table, name);
+  return figure({
+    title: `Δ: accuracy at k = ${data[0]?.k ?? 0} less that at 0`,
+    note: 'Right of the line self-iteration helps, left of it it ruins answers. 95 % intervals over seeds and problems.',
+    plot: {
+      marginLeft: 82,
+      x: { label: null, tickFormat: '+.0%', grid: true, nice: true },
+      y: { label: null, domain: data.map(({ name }) => name) },
+      marks: [
+        Plot.ruleX([0]),
+        Plot.ruleY(data, {
+          y: 'name',
+          x1: 'low',
+          x2: 'high',
+          stroke: color,
+          strokeWidth: 3,
+          strokeOpacity: 0.4,
+        }),
+        Plot.dot(data, {
+          x: 'value',
+          y: 'name',
+          fill: color,
+          r: 4,
+          title: ({ name, value, low, high }: (typeof data)[number]) =>
+            `${name}: ${points(value)} (${points(low)} to ${points(high)})`,
+        }),
+      ],
+    },
+  });
+}
+
+/** Mean reward by generation, the mean over an arm's runs. */
+export function learningCurves(table: AblationTable): Html {
+  const data = table.arms.flatMap((name) => {
+    const runs = table.rewards[name] ?? [];
+    return (runs[0] ?? []).map((_, index) => {
+      const values = runs.flatMap((rewards) => rewards[index] ?? []);
+      return { x: index + 1, y: values.reduce((sum, value) => sum + value, 0) / values.length, name };
+    });
+  });
+  const color = ({ name }: { name: string }) => colorOf(table, name);
+  return figure({
+    title: 'Mean reward by generation',
+    note: 'Mean over seeds. Arms with a buffer choose what is neither always solved nor never, so their curves are of other prompts.',
+    legend: table.arms.map((label) => ({ label, color: colorOf(table, label) })),
+    plot: {
+      x: { label: 'generation', tickFormat: 'd' },
+      y: share,
+      marks: [
+        Plot.ruleY([0]),
+        Plot.line(data, { x: 'x', y: 'y', z: 'name', stroke: color, strokeWidth: 1.8 }),
+      ],
+    },
+  });
+}
+
+function accuracyTable(table: AblationTable, set: string): Html {
+  const arms = table.sets[set]!;
+  const last = Math.max(...Object.values(arms).map(({ depths }) => depths.length - 1));
+  const shown = comparedDepths(last);
+  return html`<figure class="table">
+    <figcaption>
+      <h3>Accuracy, ± standard deviation over seeds</h3>
+      <p>Corrected: wrong at k = 0, right at k = ${last}. Broken: the other way round. Over all seeds.</p>
+    </figcaption>
+    <table>
+      <thead>
+        <tr>
+          <th>arm</th>
+          ${shown.map((k) => html`<th>k = ${k}</th>`)}
+          <th>Δ</th>
+          <th>corrected, broken</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${armsOf(table)
+          .filter((name) => arms[name])
+          .map((name) => {
+            const { depths } = arms[name]!;
+            const end = depths[last]!;
+            return html`<tr>
+              <td>${name}</td>
+              ${shown.map((k) => {
+                const { accuracy, deviation } = depths[k]!;
+                return html`<td>
+                  ${percent(accuracy.value)}${deviation !== null && ` ± ${(100 * deviation).toFixed(1)}`}
+                </td>`;
+              })}
+              <td>${points(end.change.value)} (${points(end.change.low)} to ${points(end.change.high)})</td>
+              <td><span class="good">+${end.corrected}</span> <span class="bad">−${end.broken}</span></td>
+            </tr>`;
+          })}
+      </tbody>
+    </table>
+  </figure>`;
+}
+
+function differences(table: AblationTable, set: string): Html | false {
+  const compared = table.arms.flatMap((name) => {
+    const against = table.sets[set]![name]?.against;
+    return against ? [{ name, against }] : [];
+  });
+  if (compared.length === 0) return false;
+  const cell = ({ value, low, high, p }: (typeof compared)[number]['against']['first']) =>
+    html`<td>${points(value)} (${points(low)} to ${points(high)}), p = ${p.toFixed(3)}</td>`;
+  return html`<figure class="table">
+    <figcaption>
+      <h3>More than ${table.arms[0]!}</h3>
+      <p>The same seeds and problems resampled for both; p is two-sided and of one comparison alone.</p>
+    </figcaption>
+    <table>
+      <thead>
+        <tr>
+          <th>arm</th>
+          <th>at k = 0</th>
+          <th>at the last k</th>
+          <th>of Δ</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${compared.map(
+          ({ name, against }) =>
+            html`<tr>
+              <td>${name}</td>
+              ${cell(against.first)} ${cell(against.last)} ${cell(against.change)}
+            </tr>`,
+        )}
+      </tbody>
+    </table>
+  </figure>`;
+}
+
+function cost(table: AblationTable): Html {
+  return html`<figure class="table">
+    <figcaption>
+      <h3>What a run cost</h3>
+      <p>Mean over an arm’s runs; seconds of all steps, on whatever machine made them.</p>
+    </figcaption>
+    <table>
+      <thead>
+        <tr>
+          <th>arm</th>
+          <th>prompt tokens</th>
+          <th>sampled tokens</th>
+          <th>time</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${table.arms
+          .filter((name) => table.cost[name])
+          .map((name) => {
+            const { promptTokens, completionTokens, seconds } = table.cost[name]!;
+            return html`<tr>
+              <td>${name}</td>
+              <td>${whole(promptTokens)}</td>
+              <td>${whole(completionTokens)}</td>
+              <td>${duration(seconds)}</td>
+            </tr>`;
+          })}
+      </tbody>
+    </table>
+  </figure>`;
+}

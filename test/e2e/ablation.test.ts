@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
+import { after, before, test } from 'node:test';
+import { AblationTable } from '../../activities/artifacts/ablation.ts';
+import { parseJson } from '../../activities/artifacts/canonical.ts';
+import { findHead } from '../../activities/artifacts/manifests.ts';
+import type { AblationResult } from '../../workflows/contract/ablation.ts';
+import { taskQueues } from '../../workflows/contract/names.ts';
+import { connectHarness, end, startRun, startWorkerProcess, tinyConfig } from './harness.ts';
+
+const harness = await connectHarness();
+const { store, client } = harness;
+const id = `ablated-${process.pid}`;
+let worker: ChildProcess;
+
+before(async () => {
+  worker = await startWorkerProcess();
+});
+after(async () => {
+  await end(worker, 'SIGTERM');
+  await harness.close();
+});
+
+const base = { ...tinyConfig, generations: 1, evaluation: { ...tinyConfig.evaluation, tasks: 0 } };
+const input = {
+  base,
+  arms: { slow: {}, fast: { 'training.learningRate': 0.01 }, gone: { model: '/no/such/model.gguf' } },
+  seeds: [1, 2],
+  concurrency: 2,
+  evaluation: {
+    sets: { own: null, sums: { ...base.domain, families: { addOne: 1 } } },
+    depth: 0,
+    tasks: 4,
+    samplesPerTask: 2,
+  },
+};
+
+test('arms × seeds end in one table; a run there is already is taken up, one that fails leaves the others alone', async () => {
+  // Made by hand, under the name that the ablation gives it.
+  const byHand = await (await startRun(client, `${id}-slow-1`, { ...base, seed: 1 })).result();
+  const execute = () =>
+    client.workflow.execute<(input: unknown) => Promise<AblationResult>>('ablation', {
+      taskQueue: taskQueues.run,
+      workflowId: id,
+      args: [input],
+    });
+  const result = await execute();
+  assert.deepEqual(
+    result.runs.map(({ arm, seed, state }) => `${arm} ${seed} ${state}`),
+    ['slow 1 done', 'fast 1 done', 'gone 1 failed', 'slow 2 done', 'fast 2 done', 'gone 2 failed'],
+  );
+  assert.match(result.runs[2]!.failure!, /^ModelUnavailable: .*no\/such\/model/);
+
+  const table = parseJson(await store.read(result.table), AblationTable, result.table.key);
+  assert.deepEqual(Object.keys(table.sets), ['own', 'sums']);
+  assert.deepEqual(Object.keys(table.sets['own']!), ['fast', 'slow', 'untrained']);
+  assert.equal(table.runs['slow']![0], byHand.runKey);
+  assert.deepEqual(table.runs['gone'], [null, null]);
+  assert.equal(table.rewards['fast']!.length, 2);
+  assert.ok(table.cost['slow']!.completionTokens > 0);
+  assert.ok((await findHead(store, byHand.runKey))!.head.generation === 1);
+
+  // Again: every run and every evaluation is there already, so the numbers are the same.
+  const again = await execute();
+  const second = parseJson(await store.read(again.table), AblationTable, again.table.key);
+  assert.deepEqual({ ...second, key: '' }, { ...table, key: '' });
+});

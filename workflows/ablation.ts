@@ -1,0 +1,165 @@
+import {
+  ApplicationFailure,
+  CancellationScope,
+  defineQuery,
+  executeChild,
+  isCancellation,
+  ParentClosePolicy,
+  setCurrentDetails,
+  setHandler,
+  workflowInfo,
+  WorkflowIdReusePolicy,
+} from '@temporalio/workflow';
+import {
+  parseAblation,
+  type AblatedProgress,
+  type AblatedRun,
+  type AblationConfig,
+  type AblationProgress,
+  type AblationResult,
+} from './contract/ablation.ts';
+import type { DomainConfig } from './contract/domain.ts';
+import { runKeyOf } from './contract/names.ts';
+import type { From, Tabulated } from './contract/steps.ts';
+import { evaluation } from './evaluation.ts';
+import { exitRun, rootOf } from './exitRun.ts';
+import { steps } from './policies.ts';
+
+export const ablationProgress = defineQuery<AblationProgress>('progress');
+
+/**
+ * Strategies × seeds: every run is a child, so many at a time; then its policy plays every set of problems; at the end
+ * all of it stands in one table. What the record already has of a run, from an ablation of this name that ended early
+ * or from a run that was started by hand, is taken up, not made again. A run that fails leaves the others alone.
+ *
+ * @param input an AblationConfig, unvalidated
+ */
+export async function ablation(input: unknown): Promise<AblationResult> {
+  const { workflowId, firstExecutionRunId } = workflowInfo();
+  const parsed = parseAblation(input, workflowId);
+  if (!parsed.ok) throw ApplicationFailure.nonRetryable(parsed.problems.join('\n'), 'InvalidRunConfig');
+  const {
+    ablation: { arms, seeds, concurrency, evaluation: playing },
+    runs,
+  } = parsed.value;
+  const progress = runs.map(({ id, arm, seed }): AblatedProgress => ({
+    id,
+    arm,
+    seed,
+    state: 'waiting',
+    failure: null,
+  }));
+  setHandler(ablationProgress, () => ({ runs: progress }));
+  const show = (index: number, state: AblatedProgress['state'], failure: string | null = null) => {
+    Object.assign(progress[index]!, { state, failure });
+    setCurrentDetails(ablationDetails(progress));
+  };
+
+  const evaluated: (Tabulated[] | null)[] = runs.map(() => null);
+  const untrained: Tabulated[][] = [];
+  await inParallel(runs, concurrency, async (run, index) => {
+    try {
+      show(index, 'training');
+      const { runKey, head } = await train(run);
+      show(index, 'evaluating');
+      evaluated[index] = await playSets(playing, run.id, runKey, head.generation);
+      // The untrained policy is the same in all arms of a seed, but for the adapter's random start, which changes nothing.
+      if (run.arm === runs[0]!.arm)
+        untrained[seeds.indexOf(run.seed)] = await playSets(playing, run.id, runKey, 0);
+      show(index, 'done');
+    } catch (error) {
+      if (isCancellation(error) && CancellationScope.current().consideredCancelled) throw error;
+      const { type, message } = rootOf(error);
+      show(index, 'failed', `${type ?? 'failure'}: ${message}`);
+    }
+  });
+  if (progress.every(({ state }) => state === 'failed'))
+    throw ApplicationFailure.nonRetryable(
+      `every run failed; the first: ${progress[0]!.failure}`,
+      'NothingCompleted',
+    );
+
+  const { table } = await steps.tabulate.executeWithOptions(
+    { activityId: 'tabulate', summary: 'arms × sets, with intervals' },
+    [
+      {
+        key: runKeyOf(workflowId, firstExecutionRunId),
+        depth: playing.depth,
+        seeds,
+        arms: Object.fromEntries(
+          Object.keys(arms).map((arm) => [arm, evaluated.filter((_, index) => runs[index]!.arm === arm)]),
+        ),
+        untrained: untrained.filter(Boolean),
+      },
+    ],
+  );
+  return { table, runs: progress };
+}
+
+const childOptions = {
+  parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+  workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
+};
+
+/** The run from wherever the record has it, to its last generation. */
+async function train({ id, config, arm, seed }: AblatedRun): Promise<From> {
+  const found = await steps.findRun.executeWithOptions(
+    { activityId: `find-${arm}-${seed}`, summary: 'what the record has of it' },
+    [{ id, config }],
+  );
+  if (found && found.head.generation >= config.generations) return found;
+  const { runKey, head, status } = await executeChild(exitRun, {
+    ...childOptions,
+    workflowId: id,
+    staticSummary: `${arm}, seed ${seed}`,
+    args: found ? [config, found] : [config],
+  });
+  if (status !== 'completed' || !head)
+    throw ApplicationFailure.nonRetryable(
+      `it was stopped after generation ${head?.generation ?? 0} of ${config.generations}; \`reiterate resume ${id}\`, then start the ablation again`,
+      'RunStopped',
+    );
+  return { runKey, head };
+}
+
+/** A policy on every set of problems, one after the other. */
+async function playSets(
+  { sets, ...playing }: AblationConfig['evaluation'],
+  id: string,
+  run: string,
+  generation: number,
+): Promise<Tabulated[]> {
+  const tables: Tabulated[] = [];
+  for (const [set, domain] of Object.entries(sets) as [string, DomainConfig | null][]) {
+    const { summary } = await executeChild(evaluation, {
+      ...childOptions,
+      workflowId: `${id}/${set}-${generation}`,
+      staticSummary: `${id} after generation ${generation} on ${set}`,
+      args: [{ policy: { run, generation }, name: set, ...(domain && { domain }), ...playing }],
+    });
+    tables.push({ set, runKey: run, generation, name: set, summary });
+  }
+  return tables;
+}
+
+/** Works on so many items at a time, in order. */
+async function inParallel<Item>(
+  items: readonly Item[],
+  atOnce: number,
+  work: (item: Item, index: number) => Promise<void>,
+): Promise<void> {
+  const queue = items.entries();
+  await Promise.all(
+    Array.from({ length: Math.min(atOnce, items.length) }, async () => {
+      for (const [index, item] of queue) await work(item, index);
+    }),
+  );
+}
+
+function ablationDetails(runs: readonly AblatedProgress[]): string {
+  const lines = runs.map(
+    ({ id, state, failure }) => `${state.padEnd(10)}  ${id}${failure ? `: ${failure}` : ''}`,
+  );
+  const done = runs.filter(({ state }) => state === 'done').length;
+  return [`### ${done} of ${runs.length} runs done`, '', '```', ...lines, '```'].join('\n');
+}
