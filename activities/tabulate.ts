@@ -1,6 +1,7 @@
+import type {
+  TabulateResult} from '../workflows/contract/steps.ts';
 import {
   SummariseResult,
-  TabulateResult,
   type Tabulated,
   type TabulateInput,
 } from '../workflows/contract/steps.ts';

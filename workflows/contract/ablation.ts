@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { RunConfig } from './config.ts';
 import { DomainConfig } from './domain.ts';
 import { baselines, depth, drawing, tasks } from './evaluation.ts';
-import { Ref } from './ref.ts';
+import type { Ref } from './ref.ts';
 import { withSetting } from './settings.ts';
 import { parse, parseRunConfig, type Parsed } from './validate.ts';
 
