@@ -18,8 +18,9 @@ import { createGraderPool } from './activities/domains/grader/pool.ts';
 import { openDomain } from './activities/domains/open.ts';
 import { createActivities } from './activities/index.ts';
 import { openDevice } from './activities/policy/engine/device.ts';
-import type { Device, Tokenizer } from './activities/policy/policy.ts';
+import type { Device, EmbedderFiles, Tokenizer } from './activities/policy/policy.ts';
 import { openTokenizer } from './activities/policy/tokenizer/tokenizer.ts';
+import type { EmbedderName } from './workflows/contract/config.ts';
 import { TypedFailure } from './workflows/contract/failures.ts';
 import { searchAttributes, taskQueues } from './workflows/contract/names.ts';
 
@@ -35,6 +36,8 @@ export interface WorkerSettings {
   store: StoreConnection;
   /** Path of the model, a file or a folder, for a model name of a configuration; fails with `ModelUnavailable`. */
   resolveModel: (name: string) => Promise<string>;
+  /** An embedder and the folder of its files; fails with `EmbedderUnavailable`. */
+  resolveEmbedder: (name: EmbedderName) => Promise<EmbedderFiles>;
   /** The CPUs its engines stay on, such as `0-3,8`; any when left out. */
   cpus?: string | undefined;
   /** Which task queues this process serves; all of them unless told. */
@@ -71,6 +74,7 @@ export async function runWorker(settings: WorkerSettings): Promise<void> {
     const activities = createActivities({
       store,
       ...models,
+      embedder: settings.resolveEmbedder,
       openDomain,
       graders,
       client: new Client({ connection, namespace }),

@@ -4,9 +4,9 @@ import { once } from './artifacts/once.ts';
 import { decodeRollouts, encodeEmbeddings } from './artifacts/parquet.ts';
 import { secondsSince, withHeartbeat } from './boundary.ts';
 import type { Dependencies } from './dependencies.ts';
-import { assertModel, loadState } from './state.ts';
+import { assertEmbedder, assertModel, loadState } from './state.ts';
 
-/** Embeds the answers of a shard with the model as it is, for the diversity bonus (ExIt §4.2). */
+/** Embeds the answers of a shard, for the diversity bonus (ExIt §4.2). */
 export function embed(dependencies: Dependencies) {
   return (input: EmbedInput): Promise<EmbedResult> =>
     withHeartbeat((call) => {
@@ -21,7 +21,10 @@ export function embed(dependencies: Dependencies) {
           rows.filter((row) => row.ordinal === ordinal),
         );
         const device = await dependencies.device(state.config);
+        const embedder = await dependencies.embedder(state.config.curriculum.diversityBonus!.embedder);
+        await assertEmbedder(device, embedder, state);
         const vectors = await device.embed(
+          embedder,
           groups.map((group) => ({
             promptIds: group[0]!.promptIds,
             completions: group.map(({ completionIds }) => completionIds),

@@ -6,7 +6,9 @@ import { commitManifest, findManifest } from './artifacts/manifests.ts';
 import type { Dependencies } from './dependencies.ts';
 import { withHeartbeat } from './boundary.ts';
 import { observe } from './commit.ts';
+import type { Device } from './policy/policy.ts';
 import { keyOf, keyToHex } from './random.ts';
+import type { RunConfig } from '../workflows/contract/config.ts';
 import type { Head } from '../workflows/contract/ref.ts';
 import type { InitialiseInput } from '../workflows/contract/steps.ts';
 
@@ -23,6 +25,7 @@ export function initialise(dependencies: Dependencies) {
       dependencies.openDomain(config.domain);
       const device = await dependencies.device(config);
       const model = await device.model();
+      const embedder = await embedderOf(dependencies, device, config);
       const { lora } = config.training;
       const initial = await device.initialPolicy(lora, keyToHex(keyOf([config.seed, 'adapter'])));
       const [configRef, policy, curriculum] = await Promise.all([
@@ -53,6 +56,7 @@ export function initialise(dependencies: Dependencies) {
           configHash,
           seed: config.seed,
           model: model.sha256,
+          ...(embedder !== null && { embedder }),
           policy: policy.sha256,
           optimizer: null,
           reference: artifacts.reference?.sha256 ?? null,
@@ -69,4 +73,13 @@ export function initialise(dependencies: Dependencies) {
         observe(dependencies, runKey, artifacts, {}, null),
       );
     });
+}
+
+/** sha256 of what will embed answers, null when it is the base model or nothing. One that cannot be had is found here. */
+async function embedderOf(
+  { embedder }: Dependencies,
+  device: Device,
+  { curriculum: { diversityBonus } }: RunConfig,
+): Promise<string | null> {
+  return diversityBonus && device.embedder(await embedder(diversityBonus.embedder));
 }

@@ -8,7 +8,7 @@ import type { Manifest } from './artifacts/manifest.ts';
 import { readManifest } from './artifacts/manifests.ts';
 import type { Store } from './artifacts/store.ts';
 import type { Curriculum } from './curriculum/types.ts';
-import type { Blob, Device } from './policy/policy.ts';
+import type { Blob, Device, EmbedderFiles } from './policy/policy.ts';
 
 /** A committed generation, read by hash and verified: the manifest is the whole state (invariant 2). */
 export interface State {
@@ -43,6 +43,21 @@ export async function assertModel(device: Device, { manifest, config }: State): 
   throw new TypedFailure(
     'ModelUnavailable',
     `Model '${config.model}' on this worker has sha256 ${sha256}; the run began with ${manifest.content.model}. Put that one in its place.`,
+  );
+}
+
+/** @throws `EmbedderUnavailable` when what this worker embeds with is not what the run began with. */
+export async function assertEmbedder(
+  device: Device,
+  embedder: EmbedderFiles,
+  { manifest }: State,
+): Promise<void> {
+  const sha256 = await device.embedder(embedder);
+  const wanted = manifest.content.embedder ?? null;
+  if (sha256 === wanted) return;
+  throw new TypedFailure(
+    'EmbedderUnavailable',
+    `Embedder '${embedder.name}' on this worker, in ${embedder.folder}, has sha256 ${sha256}; the run began with ${wanted}. Put that one in its place.`,
   );
 }
 

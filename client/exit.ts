@@ -45,6 +45,7 @@ export class CommandFailure extends Error {
 const codeOfFailure: Partial<Record<FailureType, ExitCode>> = {
   InvalidRunConfig: exitCodes.usage,
   ModelUnavailable: exitCodes.notFound,
+  EmbedderUnavailable: exitCodes.notFound,
   DeviceUnavailable: exitCodes.notFound,
   ArtifactMissing: exitCodes.notFound,
   ArtifactConflict: exitCodes.conflict,

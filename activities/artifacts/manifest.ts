@@ -38,6 +38,8 @@ export const ManifestContent = z.strictObject({
   seed: z.int().nonnegative(),
   /** sha256 of the base model: of its GGUF file, or of the list of hashes of its folder's files. */
   model: Sha256,
+  /** sha256 of what embeds answers; absent without a diversity bonus, and when it is the base model. */
+  embedder: Sha256.optional(),
   policy: Sha256,
   optimizer: Sha256.nullable(),
   reference: Sha256.nullable(),

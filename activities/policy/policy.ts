@@ -1,4 +1,4 @@
-import type { SamplingConfig, TrainingConfig } from '../../workflows/contract/config.ts';
+import type { EmbedderName, SamplingConfig, TrainingConfig } from '../../workflows/contract/config.ts';
 import type { Message } from '../curriculum/types.ts';
 
 /** Why a completion ended, one sentence each. */
@@ -146,6 +146,12 @@ export interface ModelInfo {
   contextLength: number;
 }
 
+/** What embeds answers for the diversity bonus, and the folder of its own files; null: it needs none. */
+export interface EmbedderFiles {
+  name: EmbedderName;
+  folder: string | null;
+}
+
 /**
  * The policy engine as the activities see it: a base model and policies grown from it, on one device. Implemented by
  * a child process (`engine/device.ts`), because ONNX Runtime blocks the JavaScript thread it runs on.
@@ -165,11 +171,14 @@ export interface Device {
   update(request: UpdateRequest, call?: Call): Promise<UpdateResult>;
   /** Log-prob of each token given all before it; null for the first. */
   logProbs(policy: Blob | null, sequences: number[][], call?: Call): Promise<(number | null)[][]>;
-  /**
-   * The embedding of each completion, in order: the mean of the base model's final hidden states over the completion's
-   * tokens, given its prompt. Every completion has at least one token.
-   */
-  embed(groups: { promptIds: number[]; completions: number[][] }[], call?: Call): Promise<Float32Array[][]>;
+  /** sha256 of an embedder's files, null when it has none beside the model. Throws `EmbedderUnavailable`. */
+  embedder(files: EmbedderFiles): Promise<string | null>;
+  /** The embedding of each completion, in order (see `Embedder`). Every completion has at least one token. */
+  embed(
+    embedder: EmbedderFiles,
+    groups: { promptIds: number[]; completions: number[][] }[],
+    call?: Call,
+  ): Promise<Float32Array[][]>;
   /** The policy (1 − α) ref + α θ, elementwise. */
   blend(reference: Blob, policy: Blob, alpha: number): Promise<Uint8Array>;
   /** Process id of the engine child, for diagnosis and tests; null when it is not running. */

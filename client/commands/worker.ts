@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { demandCpus } from '../../activities/policy/engine/cpus.ts';
 import { connection } from '../../infra/services/connection.ts';
+import { resolveEmbedder } from '../../infra/setup/embedder.ts';
 import { resolveModel } from '../../infra/setup/model.ts';
 import type { Role } from '../../worker.ts';
 import { taskQueues } from '../../workflows/contract/names.ts';
@@ -38,6 +39,7 @@ export function workerCommand(): Command {
         temporal,
         store,
         resolveModel: (name) => resolveModel(name, note),
+        resolveEmbedder: (name) => resolveEmbedder(name, note),
         roles: options.roles,
         cpus: options.cpus,
         log: openLog(),

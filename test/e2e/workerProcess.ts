@@ -1,6 +1,7 @@
 /** A worker in a process of its own, so that tests can kill it. Sends one message when it polls. */
 import { pino } from 'pino';
 import { runWorker } from '../../worker.ts';
+import { resolveEmbedder } from '../../infra/setup/embedder.ts';
 import { resolveModel } from '../../infra/setup/model.ts';
 import { testServices } from '../services.ts';
 
@@ -12,6 +13,7 @@ await runWorker({
   temporal: services.temporal,
   store: services.store,
   resolveModel,
+  resolveEmbedder,
   log: pino({ level: process.env['REITERATE_LOG_LEVEL'] ?? 'error' }, pino.destination(2)),
   signal: stopping.signal,
   onReady: () => process.send?.('ready'),

@@ -7,11 +7,17 @@ const positive = z.number().positive();
 const count = z.int().positive();
 
 /**
+ * What embeds a solution: the mean of the base model's hidden states over the answer's tokens, or a sentence model that
+ * reads the answer's text.
+ */
+export const EmbedderName = z.enum(['reference', 'sentence']);
+export type EmbedderName = z.infer<typeof EmbedderName>;
+
+/**
  * Multiplies each rollout's advantage by how far its solution lies from the middle of its group's (ExIt §4.2, eq. 6).
  */
 export const DiversityBonusConfig = z.strictObject({
-  /** What embeds a solution: the mean of the base model's hidden states over the answer's tokens. */
-  embedder: z.enum(['reference']),
+  embedder: EmbedderName,
   /** The paper's quotient (at most 10), or one whose mean over the group is 1, or one from 0 to 1. */
   scale: z.enum(['paper', 'mean-one', 'min-max']),
   /** Leaves negative advantages as they are. */

@@ -8,6 +8,10 @@ export const failures = {
     means: 'the run configuration is wrong; every problem is named by path',
   },
   ModelUnavailable: { retryable: false, means: 'the model is missing, unreadable or unsupported' },
+  EmbedderUnavailable: {
+    retryable: false,
+    means: 'the model that embeds answers is missing, unreadable or unsupported',
+  },
   DeviceUnavailable: { retryable: false, means: 'the worker has no such device, or not the CPUs asked for' },
   ArtifactCorrupt: { retryable: false, means: 'an object does not have the bytes its Ref promises' },
   ArtifactMissing: { retryable: false, means: 'an object that a Ref names is not in the store' },

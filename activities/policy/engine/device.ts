@@ -87,7 +87,8 @@ export async function openDevice(options: DeviceOptions): Promise<Device> {
       ),
     logProbs: (policy, sequences, call) =>
       perform('logProbs', { policy: policy?.sha256 ?? null, sequences }, [policy], call),
-    embed: (groups, call) => perform('embed', { groups }, [], call),
+    embedder: (files) => perform('embedder', files),
+    embed: (embedder, groups, call) => perform('embed', { embedder, groups }, [], call),
     blend: (reference, policy, alpha) =>
       perform('blend', { reference: reference.sha256, policy: policy.sha256, alpha }, [reference, policy]),
     processId: () => (engine?.alive ? engine.pid : null),

@@ -3,8 +3,8 @@ import type { DeviceKind } from '../../../workflows/contract/config.ts';
 import { decodeOptimizer, encodeOptimizer } from '../learner/optimizerState.ts';
 import { freshAdamW } from '../learner/adamw.ts';
 import { Accelerator } from '../graph/accelerator.ts';
+import { openEmbedders } from '../embedders/index.ts';
 import { passesWithin } from '../learner/checkpointing.ts';
-import { embeddings } from '../learner/embeddings.ts';
 import { logProbs } from '../learner/logProbs.ts';
 import { update } from '../learner/update.ts';
 import type { Tokenizer } from '../policy.ts';
@@ -36,13 +36,21 @@ export interface Surroundings {
 
 /** A model with everything that can be done with it. Programs are made when first needed. */
 export class Engine {
+  readonly #embedders: ReturnType<typeof openEmbedders>;
+
   constructor(
     readonly checkpoint: Checkpoint,
     readonly tokenizer: Tokenizer,
     readonly programs: Programs,
     /** On an accelerator that can hold what sampling works with. */
     readonly mover: RowMover | null,
-  ) {}
+  ) {
+    this.#embedders = openEmbedders({
+      tokenizer,
+      meanStates: (betweenSteps) => programs.get('embedding', null, betweenSteps),
+      threads: programs.threads,
+    });
+  }
 
   async perform(call: OperationCall, around: Surroundings): Promise<Operations[Operation]['output']> {
     const { config } = this.checkpoint;
@@ -91,9 +99,11 @@ export class Engine {
         const program = await this.programs.get('textLogProb', policy, around.betweenSteps);
         return logProbs(program.bind(feedsOf(policy)), sequences, config, around.betweenSteps);
       }
+      case 'embedder':
+        return (await this.#embedders(call.input)).sha256;
       case 'embed': {
-        const program = await this.programs.get('embedding', null, around.betweenSteps);
-        return embeddings(program, call.input.groups, around.betweenSteps);
+        const embedder = await this.#embedders(call.input.embedder);
+        return embedder.embed(call.input.groups, around.betweenSteps);
       }
       case 'update':
         return this.#update(await policyOf(call.input.policy), call.input, around);

@@ -31,6 +31,8 @@ export interface Policy extends PolicyParameters {
 }
 
 export interface Programs {
+  /** Threads of one run. */
+  readonly threads: number;
   /**
    * The program of this kind for policies like this one, made when it is first asked for; their own tensors are its
    * inputs, but for weights that are packed. null: the model as it is. `yields`: of sampling programs; `precision`: of
@@ -89,6 +91,7 @@ export function openPrograms(checkpoint: Checkpoint, options: ProgramOptions): P
     }
   };
   return {
+    threads: options.threads,
     async get(
       kind: ProgramKind,
       policy: Policy | null,

@@ -1,5 +1,12 @@
 import type { FailureType } from '../../../workflows/contract/failures.ts';
-import type { Completion, ModelInfo, Progress, SampleOptions, SamplePrompt } from '../policy.ts';
+import type {
+  Completion,
+  EmbedderFiles,
+  ModelInfo,
+  Progress,
+  SampleOptions,
+  SamplePrompt,
+} from '../policy.ts';
 import type { UpdateRequest, UpdateResult } from '../policy.ts';
 import type { Group } from '../model/layout.ts';
 import type { LoraShape } from '../weights/adapter.ts';
@@ -24,7 +31,9 @@ export interface Operations {
     output: UpdateResult;
   };
   logProbs: { input: { policy: string | null; sequences: number[][] }; output: (number | null)[][] };
-  embed: { input: { groups: Group[] }; output: Float32Array[][] };
+  /** sha256 of its files; null when it has none. */
+  embedder: { input: EmbedderFiles; output: string | null };
+  embed: { input: { embedder: EmbedderFiles; groups: Group[] }; output: Float32Array[][] };
   blend: { input: { reference: string; policy: string; alpha: number }; output: Uint8Array };
 }
 export type Operation = keyof Operations;

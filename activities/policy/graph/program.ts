@@ -31,6 +31,17 @@ export interface ProgramOptions {
   profilePrefix?: string;
 }
 
+/** A session on so many threads that gives the same bits every time. */
+export const sessionOptions = (threads: number) =>
+  ({
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: 'all',
+    // A memory plan per shape costs a second block of activations and saves no time.
+    enableMemPattern: false,
+  }) as const;
+
 const portOf = ({ name, type, shape }: Value): Port => ({
   name,
   type: type === 'int64' ? 'int64' : 'float32',
@@ -67,12 +78,7 @@ export class Program {
     const { accelerator } = options;
     const session = await InferenceSession.create(graph.encode(), {
       ...(accelerator?.sessionOptions(graph.staying) ?? { executionProviders: ['cpu'] }),
-      intraOpNumThreads: options.threads,
-      interOpNumThreads: 1,
-      executionMode: 'sequential',
-      graphOptimizationLevel: 'all',
-      // A memory plan per shape costs a second block of activations and saves no time.
-      enableMemPattern: false,
+      ...sessionOptions(options.threads),
       ...(options.profilePrefix ? { enableProfiling: true, profileFilePrefix: options.profilePrefix } : {}),
       externalData: [...graph.externalData].map(([path, data]) => ({
         path,

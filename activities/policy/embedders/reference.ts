@@ -1,10 +1,17 @@
 import type { BetweenSteps } from '../engine/protocol.ts';
 import type { Program } from '../graph/program.ts';
 import { layoutMeans, type Group } from '../model/layout.ts';
-import { packMicroBatches } from './batches.ts';
+import { packMicroBatches } from '../learner/batches.ts';
+import type { OpenEmbedder } from './embedder.ts';
 
 /** Most tokens of one pass. */
 const tokenBudget = 1024;
+
+/** The frozen base model's own idea of an answer. */
+export const openReference: OpenEmbedder = async ({ meanStates }) => ({
+  sha256: null,
+  embed: async (groups, betweenSteps) => embeddings(await meanStates(betweenSteps), groups, betweenSteps),
+});
 
 /**
  * The embedding [hidden] of each completion, in order of group and completion: the mean of the model's final hidden

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import type { Program } from '../../../activities/policy/graph/program.ts';
-import { embeddings } from '../../../activities/policy/learner/embeddings.ts';
+import { embeddings } from '../../../activities/policy/embedders/reference.ts';
 import { logProbs } from '../../../activities/policy/learner/logProbs.ts';
 import {
   arrangeWeights,
