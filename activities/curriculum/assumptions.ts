@@ -245,8 +245,8 @@ export const assumptions: readonly Assumption[] = [
     decision: 25,
     what: 'what embeds a solution, and the bounds of d',
     chosen:
-      "the mean of the base model's hidden states over the answer; 'paper': at most 10, and 1 where the distances are as good as equal; applied after the advantage is scaled, never to S",
-    why: "the paper's quotient is 0 / 0 for equal answers, has no bound, and multiplies the learning rate; 'mean-one' does not",
+      "'reference': the mean of the base model's hidden states over the answer; 'paper': at most 10, and 1 where the distances are as good as equal; applied after the advantage is scaled, never to S",
+    why: "the paper has a BERT tuned on math; the base model is at hand, and 'sentence' is a general model of that kind; the paper's quotient is 0 / 0 for equal answers, has no bound, and multiplies the learning rate; 'mean-one' does not",
   },
   {
     path: null,

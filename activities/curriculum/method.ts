@@ -200,9 +200,17 @@ function diversityBonus({ curriculum: { diversityBonus: bonus } }: RunConfig): R
     'mean-one': 'd_i = ‖e_i − ē‖ / mean ‖e − ē‖',
     'min-max': 'd_i = (‖e_i − ē‖ − min ‖e − ē‖) / (max ‖e − ē‖ − min ‖e − ē‖)',
   };
+  const embeddings = {
+    reference: 'e_i: mean of the base model’s last hidden states over the answer, given its prompt',
+    sentence: 'e_i: the answer’s text alone, by a sentence model (all-MiniLM-L6-v2), ‖e_i‖ = 1',
+  };
   return {
     name: 'diversity',
-    formula: [`A_i ← d_i A_i${bonus.positiveOnly ? ' where A_i > 0' : ''}`, formulas[bonus.scale]],
+    formula: [
+      `A_i ← d_i A_i${bonus.positiveOnly ? ' where A_i > 0' : ''}`,
+      formulas[bonus.scale],
+      embeddings[bonus.embedder],
+    ],
     source: 'ExIt §4.2, eq. 6',
     file: 'activities/curriculum/diversity.ts',
     constants: ['embedder', 'scale', 'positiveOnly'].map((key) => `curriculum.diversityBonus.${key}`),

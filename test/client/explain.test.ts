@@ -19,3 +19,12 @@ test('an explanation has formulas with their constants, the paper’s values, an
   assert.deepEqual([kappa.value, kappa.chosen], ['7', '10']);
   assert.equal(assumed.find(({ path }) => path === 'curriculum.prompts')!.value, null, 'our own wording');
 });
+
+test('an explanation says what embeds the answers', async () => {
+  const diversity = async (embedder: string) =>
+    explain(await readRunConfig(preset, [`curriculum.diversityBonus.embedder=${embedder}`])).rules.find(
+      ({ name }) => name === 'diversity',
+    )!.formula;
+  assert.match(String(await diversity('reference')), /base model’s last hidden states/);
+  assert.match(String(await diversity('sentence')), /all-MiniLM-L6-v2/);
+});
