@@ -1,6 +1,6 @@
 import { activityInfo } from '@temporalio/activity';
 import { TypedFailure } from '../workflows/contract/failures.ts';
-import type { CommitInput, CommitResult, Conservation } from '../workflows/contract/steps.ts';
+import type { CommitInput, CommitResult, Conservation, Played } from '../workflows/contract/steps.ts';
 import type { GenerationMetrics, ManifestObserved } from './artifacts/manifest.ts';
 import { commitManifest } from './artifacts/manifests.ts';
 import { decodeGroups } from './artifacts/parquet.ts';
@@ -13,8 +13,9 @@ import { loadState } from './state.ts';
 export function commit(dependencies: Dependencies) {
   return async (input: CommitInput): Promise<CommitResult> => {
     const { store } = dependencies;
-    const { runKey, generation, score, update } = input;
+    const { runKey, generation, drafts, score, update } = input;
     const { manifest } = await loadState(store, input);
+    const { drafts: _, ...inherited } = manifest.content;
     const rows = await decodeGroups(await store.read(score.groups), score.groups.key);
     assertConserved(rows, score.conservation);
     const metrics = measure(rows, input);
@@ -24,6 +25,7 @@ export function commit(dependencies: Dependencies) {
       optimizer: update.optimizer,
       reference: update.reference,
       curriculum: score.curriculum,
+      ...(drafts && { drafts: { plan: drafts.plan, rollouts: drafts.rollouts, graded: drafts.graded } }),
       plan: input.plan,
       rollouts: input.rollouts,
       graded: input.graded,
@@ -34,16 +36,15 @@ export function commit(dependencies: Dependencies) {
       store,
       runKey,
       {
-        ...manifest.content,
+        ...inherited,
         generation,
         parent: input.head.hash,
         policy: update.policy.sha256,
         optimizer: update.optimizer?.sha256 ?? null,
         reference: update.reference?.sha256 ?? null,
         curriculum: score.curriculum.sha256,
-        plan: input.plan.sha256,
-        rollouts: input.rollouts.map(({ sha256 }) => sha256),
-        graded: input.graded.map(({ sha256 }) => sha256),
+        ...(drafts && { drafts: hashesOf(drafts) }),
+        ...hashesOf(input),
         embeddings: input.embeddings.map(({ sha256 }) => sha256),
         groups: score.groups.sha256,
         metrics,
@@ -64,6 +65,12 @@ export function commit(dependencies: Dependencies) {
     };
   };
 }
+
+const hashesOf = ({ plan, rollouts, graded }: Played) => ({
+  plan: plan.sha256,
+  rollouts: rollouts.map(({ sha256 }) => sha256),
+  graded: graded.map(({ sha256 }) => sha256),
+});
 
 /** Invariant of every generation: drawn = trained + without signal + filtered + failed, and each is in the record. */
 function assertConserved(rows: GroupRow[], conservation: Conservation): void {
@@ -99,7 +106,7 @@ export function observe(
   };
 }
 
-function measure(rows: GroupRow[], { score, update }: CommitInput): GenerationMetrics {
+function measure(rows: GroupRow[], { drafts, score, update }: CommitInput): GenerationMetrics {
   const byStep: GenerationMetrics['byStep'] = {};
   for (const step of new Set(rows.map((row) => row.step))) {
     const ofStep = rows.filter((row) => row.step === step);
@@ -121,6 +128,7 @@ function measure(rows: GroupRow[], { score, update }: CommitInput): GenerationMe
     bufferMeanScore: score.buffer.meanScore,
     selection: score.selection,
     meanDiversity: score.meanDiversity,
+    ...(drafts && { drafts: drafts.metrics }),
     truncated: rows.filter((row) => row.finishReason === 'length').length,
     promptTokens: [...prompts.values()].reduce((sum, length) => sum + length, 0),
     completionTokens: rows.reduce((sum, row) => sum + row.completionIds.length, 0),

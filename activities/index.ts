@@ -11,6 +11,7 @@ import { initialise } from './initialise.ts';
 import { iterate } from './iterate.ts';
 import { openEvaluation } from './openEvaluation.ts';
 import { pose } from './pose.ts';
+import { refine } from './refine.ts';
 import { sample } from './sample.ts';
 import { score } from './score.ts';
 import { summarise } from './summarise.ts';
@@ -24,6 +25,7 @@ export function createActivities(dependencies: Dependencies): Activities {
     sample: beating(sample(dependencies)),
     iterate: iterate(dependencies),
     evaluate: evaluate(dependencies),
+    refine: beating(refine(dependencies)),
     embed: embed(dependencies),
     score: beating(score(dependencies)),
     update: update(dependencies),

@@ -29,7 +29,7 @@ export function iterate(dependencies: Dependencies) {
           prompts.map(({ promptIds, seeds }) => ({ tokenIds: promptIds, keys: seeds })),
           {
             maxNewTokens: config.sampling.maxNewTokens,
-            ...(place.kind === 'generation'
+            ...(place.kind === 'generation' || place.kind === 'drafts'
               ? { ...drawing(config.sampling), precision: config.sampling.precision }
               : { ...drawing(config.evaluation), precision: 'float32' }),
             stopStrings: dependencies.openDomain(config.domain).stopStrings,
@@ -76,15 +76,28 @@ export function iterate(dependencies: Dependencies) {
 }
 
 /**
- * `g7/3/5`: generation 7, prompt 3, rollout 5. `e7/k2/3/0`: evaluation of generation 7 at depth 2; `e7-mine/k2/3/0`: the
- * one named `mine`; `e7-mine/r/3/0`: its independent answers.
+ * `g7/3/5`: generation 7, prompt 3, rollout 5; `g7/draft/3/0`: its first draft. `e7/k2/3/0`: evaluation of generation 7
+ * at depth 2; `e7-mine/k2/3/0`: the one named `mine`; `e7-mine/r/3/0`: its independent answers.
  */
 function rolloutIdOf(place: Place, ordinal: number, rollout: number): string {
-  const answer = `${ordinal}/${rollout}`;
-  if (place.kind === 'generation') return `g${place.generation}/${answer}`;
-  const evaluation = `e${place.generation}${place.name === undefined ? '' : `-${place.name}`}`;
-  return `${evaluation}/${place.kind === 'evaluation' ? `k${place.depth}` : 'r'}/${answer}`;
+  return `${folderOf(place)}/${ordinal}/${rollout}`;
 }
+
+function folderOf(place: Place): string {
+  switch (place.kind) {
+    case 'generation':
+      return `g${place.generation}`;
+    case 'drafts':
+      return `g${place.generation}/draft`;
+    case 'evaluation':
+      return `${evaluationOf(place)}/k${place.depth}`;
+    case 'resampling':
+      return `${evaluationOf(place)}/r`;
+  }
+}
+
+const evaluationOf = ({ generation, name }: { generation: number; name?: string }) =>
+  name === undefined ? `e${generation}` : `e${generation}-${name}`;
 
 function drawing({ temperature, topK, topP }: Pick<SamplingConfig, 'temperature' | 'topK' | 'topP'>) {
   return { temperature, topK, topP };

@@ -1,3 +1,4 @@
+import { draftsOf } from '../workflows/contract/selection.ts';
 import type { From, Place, PlanResult, Shard } from '../workflows/contract/steps.ts';
 import { PlanResult as PlanResultSchema } from '../workflows/contract/steps.ts';
 import type { RunConfig, SamplingConfig } from '../workflows/contract/config.ts';
@@ -15,7 +16,10 @@ import type { Tokenizer } from './policy/policy.ts';
 import { keyOf, keyToHex, type Identity } from './random.ts';
 import { loadCurriculum, loadState } from './state.ts';
 
-/** Chooses the generation's instances and step kinds, renders their prompts, and fixes their token ids. */
+/**
+ * Chooses the generation's instances and step kinds, renders their prompts, and fixes their token ids. With a draft
+ * stage these are the prompts of the drafts.
+ */
 export function sample(dependencies: Dependencies) {
   return async (from: From): Promise<PlanResult> => {
     const { store } = dependencies;
@@ -39,16 +43,19 @@ export function sample(dependencies: Dependencies) {
           begin: (taskId) => domain.task(taskId).request,
         });
         const planner = createPlanner(domain, await dependencies.tokenizer(config.model), config);
+        const drafts = draftsOf(config.curriculum.selection);
         const prompts = draws.map((draw) =>
-          planner(draw, config.sampling.rolloutsPerPrompt, [
+          planner(draw, drafts ?? config.sampling.rolloutsPerPrompt, [
             config.seed,
-            'rollout',
+            // A task without a usable draft is played again, to other answers.
+            drafts === null ? 'rollout' : 'draft',
             generation,
             draw.instance.id,
           ]),
         );
         const plan: Plan = { schema: 1, generation, prompts, cursor };
-        return storePlan(dependencies, from.runKey, place, plan, config, started);
+        const planPlace: Place = drafts === null ? place : { kind: 'drafts', generation };
+        return storePlan(dependencies, from.runKey, planPlace, plan, config, started);
       },
     );
   };

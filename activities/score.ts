@@ -84,7 +84,8 @@ async function readEmbeddings(store: Store, refs: readonly Ref[]): Promise<Map<s
 
 const meanOrNull = (numbers: readonly number[]) => (numbers.length === 0 ? null : mean(numbers));
 
-function outcomeOf(answer: Answer, embeddings: ReadonlyMap<string, number[]>): Outcome {
+/** An answer as the algorithm sees it; with its embedding, where there is one. */
+export function outcomeOf(answer: Answer, embeddings: ReadonlyMap<string, number[]>): Outcome {
   const embedding = embeddings.get(answer.rolloutId);
   return {
     rolloutId: answer.rolloutId,

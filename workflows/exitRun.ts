@@ -40,6 +40,7 @@ import {
   type SteeringAnswer,
 } from './contract/progress.ts';
 import { Head } from './contract/ref.ts';
+import { draftsOf } from './contract/selection.ts';
 import { parseRunConfig } from './contract/validate.ts';
 import { runDetails } from './details.ts';
 import { evaluation } from './evaluation.ts';
@@ -219,6 +220,7 @@ const childOptions = {
 /** Returns what is wrong with it. */
 async function makeGeneration(config: RunConfig, progress: RunProgress, head: Head): Promise<string[]> {
   const number = head.generation + 1;
+  const drafts = draftsOf(config.curriculum.selection);
   const paused = progress.status === 'paused';
   progress.generation = number;
   upsertSearchAttributes([{ key: attribute.generation, value: number }]);
@@ -231,6 +233,7 @@ async function makeGeneration(config: RunConfig, progress: RunProgress, head: He
         from: { runKey: progress.runKey, head },
         generation: number,
         rolloutsPerPrompt: config.sampling.rolloutsPerPrompt,
+        ...(drafts !== null && { drafts }),
         ...(config.curriculum.diversityBonus && { embeds: true }),
         paused,
       },

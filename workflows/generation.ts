@@ -8,6 +8,7 @@ import type {
   IterateResult,
   Place,
   PlanResult,
+  Played,
 } from './contract/steps.ts';
 import type { Ref } from './contract/ref.ts';
 import { openGate } from './gate.ts';
@@ -20,6 +21,8 @@ export interface GenerationInput {
   generation: number;
   /** For the summaries on the timeline. */
   rolloutsPerPrompt: number;
+  /** Drafts of each prompt, of which the best is improved; absent without a draft stage. */
+  drafts?: number;
   /** Answers are embedded for a diversity bonus. */
   embeds?: boolean;
   paused: boolean;
@@ -38,7 +41,10 @@ export async function generation(input: GenerationInput): Promise<CommitResult> 
   };
 
   await pass();
-  const plan = await steps.sample.executeWithOptions(label('sample', 'draw prompts'), [from]);
+  const drawn = await steps.sample.executeWithOptions(label('sample', 'draw prompts'), [from]);
+
+  const drafted = input.drafts ? await draft(from, generation, drawn, input.drafts, pass, at) : null;
+  const plan = drafted?.plan ?? drawn;
 
   await pass();
   at('iterate', 0, plan.shards.length);
@@ -68,7 +74,8 @@ export async function generation(input: GenerationInput): Promise<CommitResult> 
   await pass();
   at('commit');
   const seconds = {
-    sample: plan.seconds,
+    sample: drawn.seconds,
+    ...drafted?.seconds,
     iterate: sum(played.map(([iterated]) => iterated.seconds)),
     evaluate: sum(played.map(([, evaluated]) => evaluated.seconds)),
     ...(input.embeds && { embed: sum(embedded.map((one) => one.seconds)) }),
@@ -76,7 +83,18 @@ export async function generation(input: GenerationInput): Promise<CommitResult> 
     update: update.seconds,
   };
   const committed = await steps.commit.executeWithOptions(label('commit', 'write the manifest'), [
-    { ...from, generation, plan: plan.plan, rollouts, graded, embeddings, score, update, seconds },
+    {
+      ...from,
+      generation,
+      ...(drafted && { drafts: drafted.drafts }),
+      plan: plan.plan,
+      rollouts,
+      graded,
+      embeddings,
+      score,
+      update,
+      seconds,
+    },
   ]);
   setCurrentDetails(committed.summary);
   return committed;
@@ -117,6 +135,44 @@ export function playShards(
       return [iterated, evaluated];
     }),
   );
+}
+
+/** Plays and grades the drafts of every prompt, and plans how the best of them are improved. */
+async function draft(
+  from: From,
+  generation: number,
+  drawn: PlanResult,
+  perPrompt: number,
+  pass: () => Promise<void>,
+  at: (step: StepName, done?: number, total?: number) => void,
+) {
+  const label = labelled(`g${generation}-draft`, `gen ${generation} · draft`);
+  const of = drawn.shards.length;
+  await pass();
+  at('draft', 0, of);
+  const played = await playShards(from, { kind: 'drafts', generation }, drawn, label, perPrompt, (done) =>
+    at('draft', done, of),
+  );
+  const drafts: Played = {
+    plan: drawn.plan,
+    rollouts: played.map(([{ rollouts }]) => rollouts),
+    graded: played.map(([, { graded }]) => graded),
+  };
+
+  await pass();
+  at('refine');
+  const plan = await steps.refine.executeWithOptions(
+    labelled(`g${generation}`, `gen ${generation}`)('refine', 'improve the best draft of each prompt'),
+    [{ ...from, ...drafts, generation }],
+  );
+  return {
+    plan,
+    drafts: { ...drafts, metrics: plan.drafts },
+    seconds: {
+      draft: sum(played.map(([iterated, evaluated]) => iterated.seconds + evaluated.seconds)),
+      refine: plan.seconds,
+    },
+  };
 }
 
 /** Embeds the answers of every shard. */

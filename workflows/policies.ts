@@ -53,6 +53,7 @@ export const steps = {
   sample: storage.sample,
   iterate: device.iterate,
   evaluate: sandbox.evaluate,
+  refine: storage.refine,
   embed: device.embed,
   score: storage.score,
   update: device.update,

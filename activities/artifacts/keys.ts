@@ -97,6 +97,8 @@ function placeFolder(runKey: string, place: Place): string {
   switch (place.kind) {
     case 'generation':
       return folder(runKey, place.generation);
+    case 'drafts':
+      return `${folder(runKey, place.generation)}drafts/`;
     case 'evaluation':
       return `${evaluationFolder(runKey, place.generation, place.name)}depth-${place.depth}/`;
     case 'resampling':

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Ref, Sha256 } from '../../workflows/contract/ref.ts';
-import { Conservation, UpdateMetrics } from '../../workflows/contract/steps.ts';
+import { Conservation, DraftMetrics, UpdateMetrics } from '../../workflows/contract/steps.ts';
 
 /** What one generation measured; deterministic, hence part of what the run is. */
 export const GenerationMetrics = z.strictObject({
@@ -20,6 +20,8 @@ export const GenerationMetrics = z.strictObject({
   selection: z.record(z.string(), z.number()),
   /** Mean diversity bonus d of the rollouts that were trained on; null without any. */
   meanDiversity: z.number().nullable(),
+  /** Of the draft stage, which the other numbers leave out; absent without one. */
+  drafts: DraftMetrics.exactOptional(),
   truncated: z.int(),
   promptTokens: z.int(),
   completionTokens: z.int(),
@@ -44,6 +46,10 @@ export const ManifestContent = z.strictObject({
   optimizer: Sha256.nullable(),
   reference: Sha256.nullable(),
   curriculum: Sha256,
+  /** What the plan was made from; absent without a draft stage. */
+  drafts: z
+    .strictObject({ plan: Sha256, rollouts: z.array(Sha256), graded: z.array(Sha256) })
+    .exactOptional(),
   plan: Sha256.nullable(),
   rollouts: z.array(Sha256),
   graded: z.array(Sha256),
@@ -72,6 +78,7 @@ export const ManifestObserved = z.strictObject({
     optimizer: Ref.nullable(),
     reference: Ref.nullable(),
     curriculum: Ref,
+    drafts: z.strictObject({ plan: Ref, rollouts: z.array(Ref), graded: z.array(Ref) }).exactOptional(),
     plan: Ref.nullable(),
     rollouts: z.array(Ref),
     graded: z.array(Ref),

@@ -20,9 +20,10 @@ const strategies: Record<RunConfig['strategy'], string> = {
   improve: 'a curriculum that also takes up answers of its own, to improve them',
   diverge: 'takes up answers of its own, to improve them or, now and then, to try a different approach',
   exit: 'the whole of ExIt: improves answers of its own or diverges from them, and favours those that differ within their group',
+  igrpo: 'iGRPO: improves the best of several drafts of each base task, drawn in the same generation',
 };
 
-/** What a strategy of Table 1 is, in a sentence. */
+/** What a strategy is, in a sentence. */
 export const strategyInWords = ({ strategy }: Pick<RunConfig, 'strategy'>): string => strategies[strategy];
 
 /** The rules by which a run with this configuration chooses, scores and learns, in the order of a generation. */
@@ -50,7 +51,8 @@ interface Choice {
   keptBy: string;
 }
 
-const choices: Record<Exclude<SelectionConfig['name'], 'uniform'>, Choice> = {
+/** Of the strategies that have a buffer. */
+const choices: Record<Exclude<SelectionConfig['name'], 'uniform' | 'igrpo'>, Choice> = {
   softmax: {
     formula: ['P(m) = (1 − ρ) exp(κ S_m) / Σ exp(κ S) + ρ age_m / Σ age'],
     source: 'ExIt §4.1; ρ: prioritised level replay, arXiv:2010.03934',
@@ -90,7 +92,7 @@ const choices: Record<Exclude<SelectionConfig['name'], 'uniform'>, Choice> = {
 
 function selection({ curriculum }: RunConfig): Rule {
   const { selection } = curriculum;
-  if (selection.name === 'uniform')
+  if (selection.name === 'uniform' || selection.name === 'igrpo')
     return {
       name: 'select',
       formula: ['every prompt: the next base task of a seeded permutation, a new one each epoch'],
@@ -122,6 +124,17 @@ function selection({ curriculum }: RunConfig): Rule {
 
 function step({ curriculum }: RunConfig): Rule | null {
   if (!curriculum.selfIteration) return null;
+  if (curriculum.selection.name === 'igrpo')
+    return {
+      name: 'step',
+      formula: [
+        'd_1 … d_N ~ π_old(· | q), not trained on; improve d̂ = argmax q(d_i), ties by a seeded draw',
+        'truncated drafts are passed over; without any other: the first answer, as in GRPO',
+      ],
+      source: 'iGRPO, arXiv:2602.09000',
+      file: 'activities/curriculum/drafts.ts',
+      constants: ['curriculum.selection.drafts'],
+    };
   return {
     name: 'step',
     formula: [
@@ -161,7 +174,7 @@ function learnability({ curriculum: { scoreOn } }: RunConfig): Rule {
 }
 
 function buffer({ curriculum: { selection } }: RunConfig): Rule | null {
-  if (selection.name === 'uniform') return null;
+  if (selection.name === 'uniform' || selection.name === 'igrpo') return null;
   return {
     name: 'buffer',
     formula: [

@@ -6,6 +6,7 @@ import { generationOfFolder, keys, runKeyOfFolder } from '../../activities/artif
 test('keys are legible', () => {
   const run = 'my-run@1a2b3c4d';
   const generation = { kind: 'generation', generation: 7 } as const;
+  const drafts = { kind: 'drafts', generation: 7 } as const;
   const evaluation = { kind: 'evaluation', generation: 7, depth: 2 } as const;
   assert.deepEqual(
     [
@@ -19,6 +20,9 @@ test('keys are legible', () => {
       keys.policy(run, 7, 'full'),
       keys.step(run, generation, 'iterate', 2),
       keys.step(run, generation, 'score'),
+      keys.plan(run, drafts),
+      keys.graded(run, drafts, 2),
+      keys.step(run, drafts, 'iterate', 2),
       keys.rollouts(run, evaluation, 0),
       keys.evaluationRows(run, 7, 2),
       keys.evaluationSummary(run, 7),
@@ -35,6 +39,9 @@ test('keys are legible', () => {
       'generations/0007/policy/model.safetensors',
       'generations/0007/steps/iterate-02.json',
       'generations/0007/steps/score.json',
+      'generations/0007/drafts/plan.json',
+      'generations/0007/drafts/graded-02.parquet',
+      'generations/0007/drafts/steps/iterate-02.json',
       'evaluations/0007/depth-2/rollouts-00.parquet',
       'evaluations/0007/depth-2.parquet',
       'evaluations/0007/summary.json',

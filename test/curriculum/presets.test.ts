@@ -45,6 +45,25 @@ for (const flavour of ['faithful', 'robust'])
     for (const other of others) assert.deepEqual({ ...other, differs: null }, { ...first, differs: null });
   });
 
+test('igrpo differs from grpo in its draft stage, and has as many rollouts a prompt', async () => {
+  const [{ curriculum, sampling, ...rest }, grpo] = await Promise.all([
+    load('igrpo-robust.json'),
+    load('grpo-robust.json'),
+  ]);
+  const { selection } = curriculum;
+  assert.ok(selection.name === 'igrpo');
+  assert.equal(selection.drafts + sampling.rolloutsPerPrompt, grpo.sampling.rolloutsPerPrompt);
+  assert.deepEqual(
+    {
+      ...rest,
+      strategy: 'grpo',
+      curriculum: { ...curriculum, selection: { name: 'uniform' }, selfIteration: false },
+      sampling: { ...sampling, rolloutsPerPrompt: grpo.sampling.rolloutsPerPrompt },
+    },
+    grpo,
+  );
+});
+
 test('the faithful presets have every value that the paper prints for math', async () => {
   for (const strategy of strategies) {
     const config = await load(`${strategy}-faithful.json`);
@@ -87,6 +106,7 @@ test('a strategy’s rules are those it follows', async () => {
   const common = ['reward', 'learnability'];
   const update = ['advantage', 'objective', 'optimizer'];
   assert.deepEqual(await names('grpo-robust.json'), ['select', ...common, ...update]);
+  assert.deepEqual(await names('igrpo-robust.json'), ['select', 'step', ...common, ...update]);
   assert.deepEqual(await names('curriculum-robust.json'), ['select', ...common, 'buffer', ...update]);
   assert.deepEqual(await names('exit-robust.json'), [
     'select',
@@ -134,6 +154,15 @@ test('values that cannot go together are named by path', async () => {
   const w8a8 = { ...config.sampling, precision: 'w8a8' };
   assert.deepEqual(problems({ sampling: w8a8, training: { ...config.training, importanceCap: 2 } }), [
     "guards.meanMismatch: 0.01 pauses every generation: sampling.precision 'w8a8' has about 0.07; give 0.1 or more, or null",
+  ]);
+  const drafts = { name: 'igrpo', drafts: 4 };
+  assert.deepEqual(problems({ curriculum: { ...config.curriculum, selection: drafts } }), [
+    "curriculum.selection.name: strategy 'diverge' selects from the buffer, which 'igrpo' does not",
+  ]);
+  assert.deepEqual(problems({ strategy: 'igrpo' }), [
+    "curriculum.selectProbability: strategy 'igrpo' needs it = 0",
+    "curriculum.selection.name: strategy 'igrpo' needs it 'igrpo'",
+    "curriculum.divergeProbability: strategy 'igrpo' needs it = 0",
   ]);
   const prompts = { improve: 'Better: {request}', diverge: '{request} {response}' };
   assert.deepEqual(problems({ curriculum: { ...config.curriculum, prompts } }), [

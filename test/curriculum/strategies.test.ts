@@ -71,10 +71,10 @@ for (const config of configs)
     );
   });
 
-test('uniform keeps nothing', () => {
-  const strategy = strategyOf({ name: 'uniform' });
+test('uniform and igrpo keep nothing', () => {
   const arrival = { instance: base('a'), score: 0.25, passRate: 0.5, inherited: false };
-  assert.deepEqual(strategy.observe([], observed([arrival], 1)), []);
+  for (const config of [{ name: 'uniform' }, { name: 'igrpo', drafts: 4 }] as const)
+    assert.deepEqual(strategyOf(config).observe([], observed([arrival], 1)), []);
 });
 
 test('Gumbel-top-k is sequential sampling without replacement', () => {

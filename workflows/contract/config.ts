@@ -178,8 +178,8 @@ export type DeviceKind = z.infer<typeof DeviceKind>;
  */
 export const RunConfig = z
   .strictObject({
-    /** The place in the ladder of ExIt Table 1; checked against the curriculum's values. */
-    strategy: z.enum(['grpo', 'curriculum', 'improve', 'diverge', 'exit']),
+    /** The place in the ladder of ExIt Table 1, or iGRPO beside it; checked against the curriculum's values. */
+    strategy: z.enum(['grpo', 'curriculum', 'improve', 'diverge', 'exit', 'igrpo']),
     /** Seed of everything random in the run. */
     seed: z.int().nonnegative(),
     generations: count.max(100_000),
@@ -203,24 +203,28 @@ export const RunConfig = z
     const { curriculum } = config;
     const wrong = (path: PropertyKey[], message: string) =>
       context.addIssue({ code: 'custom', path, message });
+    // `selection`: the one it needs; null: any that selects from the buffer. `bonus`: null: with or without.
     const expected = {
-      grpo: { select: false, selfIteration: false, diverge: false, bonus: false },
-      curriculum: { select: true, selfIteration: false, diverge: false, bonus: false },
-      improve: { select: true, selfIteration: true, diverge: false, bonus: false },
-      diverge: { select: true, selfIteration: true, diverge: true, bonus: false },
-      exit: { select: true, selfIteration: true, diverge: true, bonus: true },
+      grpo: { selection: 'uniform', selfIteration: false, diverge: false, bonus: false },
+      curriculum: { selection: null, selfIteration: false, diverge: false, bonus: false },
+      improve: { selection: null, selfIteration: true, diverge: false, bonus: false },
+      diverge: { selection: null, selfIteration: true, diverge: true, bonus: false },
+      exit: { selection: null, selfIteration: true, diverge: true, bonus: true },
+      igrpo: { selection: 'igrpo', selfIteration: true, diverge: false, bonus: null },
     }[config.strategy];
-    if (curriculum.selectProbability > 0 !== expected.select)
+    const selects = expected.selection === null;
+    if (curriculum.selectProbability > 0 !== selects)
       wrong(
         ['curriculum', 'selectProbability'],
-        `strategy '${config.strategy}' needs it ${expected.select ? '> 0' : '= 0'}`,
+        `strategy '${config.strategy}' needs it ${selects ? '> 0' : '= 0'}`,
       );
-    if ((curriculum.selection.name !== 'uniform') !== expected.select)
+    const { name } = curriculum.selection;
+    if (selects ? name === 'uniform' || name === 'igrpo' : name !== expected.selection)
       wrong(
         ['curriculum', 'selection', 'name'],
-        expected.select
-          ? `strategy '${config.strategy}' selects from the buffer, which 'uniform' does not`
-          : `strategy '${config.strategy}' needs it 'uniform'`,
+        selects
+          ? `strategy '${config.strategy}' selects from the buffer, which '${name}' does not`
+          : `strategy '${config.strategy}' needs it '${expected.selection}'`,
       );
     if (curriculum.selfIteration !== expected.selfIteration)
       wrong(
@@ -232,7 +236,7 @@ export const RunConfig = z
         ['curriculum', 'divergeProbability'],
         `strategy '${config.strategy}' needs it ${expected.diverge ? '> 0' : '= 0'}`,
       );
-    if ((curriculum.diversityBonus !== null) !== expected.bonus)
+    if (expected.bonus !== null && (curriculum.diversityBonus !== null) !== expected.bonus)
       wrong(
         ['curriculum', 'diversityBonus'],
         expected.bonus ? "strategy 'exit' needs one" : `strategy '${config.strategy}' needs it null`,

@@ -1,9 +1,11 @@
 import type { Head } from './ref.ts';
 import type { RunStatus } from './names.ts';
 
-/** The activities of a generation and of an evaluation, in order. */
+/** The steps of a generation and of an evaluation, in order: activities, and `draft`, which is two of them. */
 export const stepNames = [
   'sample',
+  'draft',
+  'refine',
   'iterate',
   'evaluate',
   'embed',

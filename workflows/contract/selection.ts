@@ -14,6 +14,12 @@ const staleness = share;
 export const SelectionConfig = z.discriminatedUnion('name', [
   /** None: base tasks alone, evenly, and no buffer. */
   z.strictObject({ name: z.literal('uniform') }),
+  /** None either: each base task's best draft of the same generation is improved instead (iGRPO). */
+  z.strictObject({
+    name: z.literal('igrpo'),
+    /** N: answers a base task gets, none of them trained on, before the best of them is improved. */
+    drafts: count,
+  }),
   /** The paper's: P(m) ∝ exp(κ S_m) (ExIt §4.1). */
   z.strictObject({
     name: z.literal('softmax'),
@@ -56,3 +62,7 @@ export const SelectionConfig = z.discriminatedUnion('name', [
 ]);
 export type SelectionConfig = z.infer<typeof SelectionConfig>;
 export type SelectionOf<Name extends SelectionConfig['name']> = Extract<SelectionConfig, { name: Name }>;
+
+/** How many drafts a prompt gets before its rollouts; null where there is no draft stage. */
+export const draftsOf = (selection: SelectionConfig): number | null =>
+  selection.name === 'igrpo' ? selection.drafts : null;

@@ -29,11 +29,12 @@ export type Shard = z.infer<typeof Shard>;
 const evaluated = { generation: z.int(), name: z.string().exactOptional() };
 
 /**
- * Where a plan and what follows from it are kept: a generation's folder, a depth of an evaluation, or its independent
- * answers.
+ * Where a plan and what follows from it are kept: a generation's folder, that of its drafts, a depth of an evaluation,
+ * or its independent answers.
  */
 export const Place = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('generation'), generation: z.int() }),
+  z.strictObject({ kind: z.literal('drafts'), generation: z.int() }),
   z.strictObject({ kind: z.literal('evaluation'), ...evaluated, depth: z.int().nonnegative() }),
   z.strictObject({ kind: z.literal('resampling'), ...evaluated }),
 ]);
@@ -114,6 +115,33 @@ export const EvaluateResult = z.strictObject({
 });
 export type EvaluateResult = z.infer<typeof EvaluateResult>;
 
+/** A plan that was played and graded, by shard. */
+export interface Played {
+  plan: Ref;
+  rollouts: Ref[];
+  graded: Ref[];
+}
+
+/** Plans the refinements of a generation from its graded drafts. */
+export interface RefineInput extends From, Played {
+  generation: number;
+}
+/** What the draft stage came to; its answers are not trained on. */
+export const DraftMetrics = z.strictObject({
+  /** Of all drafts, and of the drafts that are improved. */
+  meanQuality: z.number(),
+  meanBestQuality: z.number(),
+  /** Prompts with a draft to improve; the others are played as they are. */
+  refined: z.int(),
+  truncated: z.int(),
+  failed: z.int(),
+  promptTokens: z.int(),
+  completionTokens: z.int(),
+});
+export type DraftMetrics = z.infer<typeof DraftMetrics>;
+export const RefineResult = PlanResult.extend({ drafts: DraftMetrics });
+export type RefineResult = z.infer<typeof RefineResult>;
+
 export interface EmbedInput extends From {
   place: Place;
   shard: Shard;
@@ -163,11 +191,10 @@ export const UpdateStepResult = z.strictObject({
 });
 export type UpdateStepResult = z.infer<typeof UpdateStepResult>;
 
-export interface CommitInput extends From {
+export interface CommitInput extends From, Played {
   generation: number;
-  plan: Ref;
-  rollouts: Ref[];
-  graded: Ref[];
+  /** Of the draft stage; absent without one. */
+  drafts?: Played & { metrics: DraftMetrics };
   embeddings: Ref[];
   score: ScoreResult;
   update: UpdateStepResult;
@@ -209,13 +236,6 @@ export type OpenEvaluationResult = z.infer<typeof OpenEvaluationResult>;
 export interface PoseInput extends From {
   place: Extract<Place, { kind: 'evaluation' | 'resampling' }>;
   previous: { plan: Ref; rollouts: Ref[] } | null;
-}
-
-/** Answers of one depth, or of resampling: shards in order. */
-export interface Played {
-  plan: Ref;
-  rollouts: Ref[];
-  graded: Ref[];
 }
 
 export interface SummariseInput extends From {
@@ -282,6 +302,7 @@ export interface Activities {
   sample(input: From): Promise<PlanResult>;
   iterate(input: IterateInput): Promise<IterateResult>;
   evaluate(input: EvaluateInput): Promise<EvaluateResult>;
+  refine(input: RefineInput): Promise<RefineResult>;
   embed(input: EmbedInput): Promise<EmbedResult>;
   score(input: ScoreInput): Promise<ScoreResult>;
   update(input: UpdateInput): Promise<UpdateStepResult>;

@@ -13,6 +13,7 @@ export type { Strategy } from './strategy.ts';
 export function strategyOf(config: SelectionConfig): Strategy {
   switch (config.name) {
     case 'uniform':
+    case 'igrpo':
       return uniform();
     case 'softmax':
       return softmax(config);

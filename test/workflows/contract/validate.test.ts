@@ -73,7 +73,7 @@ test('missing, wrong type, out of range, not whole, not finite, not in the list:
   assert.deepEqual(
     new Set(problems),
     new Set([
-      'strategy: expected one of grpo, curriculum, improve, diverge, exit, got "ppo"',
+      'strategy: expected one of grpo, curriculum, improve, diverge, exit, igrpo, got "ppo"',
       'seed: expected a number ≥ 0, got -1',
       'generations: expected a whole number, got 1.5',
       'model: expected text that is not empty, got ""',
