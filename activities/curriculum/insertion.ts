@@ -1,4 +1,5 @@
 import { instanceOf } from './identity.ts';
+import { countedScores } from './scoreAge.ts';
 import type { BufferEntry, Draw, History, Instance, Outcome } from './types.ts';
 
 /** An instance on its way into the buffer, with the score it brings. */
@@ -39,21 +40,38 @@ export type Rank = (a: BufferEntry, b: BufferEntry) => number;
  *    its newer S. Within one generation a measured S outranks an inherited one.
  * 3. A visit overwrites S (decision 13), also with 0; so does the S of a parent. A measured pass rate stays.
  * 4. `maxPerBaseTask`: of one base task only so many stay, the best by the same order (decision 10).
+ * 5. `maxScoreAge`: an old S counts as `countedScores` has it (decision 14); null: as it is.
  *
  * Pure; the result is in order of entry, by (firstGeneration, ordinal).
  */
-export const insert = (buffer: readonly BufferEntry[], observed: Observed): BufferEntry[] =>
-  insertBy(highestScoreFirst, buffer, observed);
+export function insert(
+  buffer: readonly BufferEntry[],
+  observed: Observed,
+  maxScoreAge: number | null = null,
+): BufferEntry[] {
+  const entries = merge(buffer, observed, 1);
+  const scores = countedScores(entries, observed.generation, maxScoreAge);
+  const counted = new Map(entries.map((entry, i) => [entry, scores[i]!]));
+  const highestScoreFirst: Rank = (a, b) => counted.get(b)! - counted.get(a)! || newestScoreFirst(a, b);
+  return keep(highestScoreFirst, entries, observed);
+}
 
 /**
  * The same with another order of who stays. `smoothing`: weight of a newly measured pass rate beside the one that was
  * measured before; 1 keeps the newest alone.
  */
-export function insertBy(
+export const insertBy = (
   rank: Rank,
   buffer: readonly BufferEntry[],
-  { arrivals, generation, capacity, maxPerBaseTask }: Observed,
+  observed: Observed,
   smoothing = 1,
+): BufferEntry[] => keep(rank, merge(buffer, observed, smoothing), observed);
+
+/** B ∪ arrivals, each instance once. */
+function merge(
+  buffer: readonly BufferEntry[],
+  { arrivals, generation }: Observed,
+  smoothing: number,
 ): BufferEntry[] {
   const entries = new Map(buffer.map((entry) => [entry.instance.id, entry]));
   for (const [ordinal, { instance, score, passRate, inherited }] of arrivals.entries()) {
@@ -74,9 +92,18 @@ export function insertBy(
       ordinal: known?.ordinal ?? ordinal,
     });
   }
+  return [...entries.values()];
+}
+
+/** The first N by rank, in order of entry. */
+function keep(
+  rank: Rank,
+  entries: readonly BufferEntry[],
+  { capacity, maxPerBaseTask }: Observed,
+): BufferEntry[] {
   const kept: BufferEntry[] = [];
   const ofTask = new Map<string, number>();
-  for (const entry of [...entries.values()].sort((a, b) => rank(a, b) || byEntry(b, a))) {
+  for (const entry of entries.toSorted((a, b) => rank(a, b) || byEntry(b, a))) {
     const { baseTaskId } = entry.instance;
     const count = ofTask.get(baseTaskId) ?? 0;
     if (kept.length === capacity) break;
@@ -88,8 +115,6 @@ export function insertBy(
 }
 
 export const newestScoreFirst: Rank = (a, b) => b.scoreGeneration - a.scoreGeneration;
-
-const highestScoreFirst: Rank = (a, b) => b.score - a.score || newestScoreFirst(a, b);
 
 function byEntry(a: BufferEntry, b: BufferEntry): number {
   return a.firstGeneration - b.firstGeneration || a.ordinal - b.ordinal;

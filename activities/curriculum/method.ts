@@ -162,11 +162,17 @@ function reward({ reward: { mode } }: RunConfig): Rule {
   };
 }
 
-function learnability({ curriculum: { scoreOn } }: RunConfig): Rule {
+function learnability({ curriculum: { scoreOn, selection } }: RunConfig): Rule {
   const x = scoreOn === 'reward' ? 'r' : 'q';
+  const fades = 'maxScoreAge' in selection && selection.maxScoreAge !== null;
   return {
     name: 'learnability',
-    formula: [`S = (1/G) Σ (${x}_i − mean ${x})², in [0, 0.25]`],
+    formula: [
+      `S = (1/G) Σ (${x}_i − mean ${x})², in [0, 0.25]`,
+      ...(fades
+        ? ['age > A = maxScoreAge: counts as (A / age) S + (1 − A / age) mean of newer S of its base task']
+        : []),
+    ],
     source: 'ExIt §4.1',
     file: 'activities/curriculum/learnability.ts',
     constants: ['sampling.rolloutsPerPrompt', 'curriculum.scoreOn'],

@@ -5,7 +5,13 @@ import type { RunConfig } from '../../workflows/contract/config.ts';
 import diverge from '../../presets/diverge-robust.json' with { type: 'json' };
 
 /** The paper's selection. */
-const selection = { name: 'softmax', inverseTemperature: 10, staleness: 0, perEpisode: false } as const;
+const selection = {
+  name: 'softmax',
+  inverseTemperature: 10,
+  staleness: 0,
+  maxScoreAge: null,
+  perEpisode: false,
+} as const;
 
 /** The configuration of a preset with the paper's selection and other values. */
 export function configWith(

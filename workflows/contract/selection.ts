@@ -8,6 +8,12 @@ const count = z.int().positive();
 const staleness = share;
 
 /**
+ * Generations after which a score that was not renewed begins to give way to the mean of its base task's newer scores;
+ * null: never.
+ */
+const maxScoreAge = count.nullable();
+
+/**
  * How entries of the task buffer are chosen for another visit, and which of them are kept: one entry a strategy, each a
  * file in activities/curriculum/strategies.
  */
@@ -26,11 +32,12 @@ export const SelectionConfig = z.discriminatedUnion('name', [
     /** κ ≥ 0. The paper gives none. */
     inverseTemperature: z.number().nonnegative(),
     staleness,
+    maxScoreAge,
     /** The turns of one episode share the weight of one instance. */
     perEpisode: z.boolean(),
   }),
   /** P(m) ∝ rank(S_m)^(−1/τ), as in prioritised level replay. */
-  z.strictObject({ name: z.literal('plr-rank'), temperature: positive, staleness }),
+  z.strictObject({ name: z.literal('plr-rank'), temperature: positive, staleness, maxScoreAge }),
   /** Instances whose pass rate was within a window, some generations ago, each a few times. */
   z.strictObject({
     name: z.literal('prompt-replay'),

@@ -1,20 +1,33 @@
+import type { SelectionOf } from '../../../workflows/contract/selection.ts';
 import { insert } from '../insertion.ts';
+import { countedScores, scoreAge } from '../scoreAge.ts';
 import type { BufferEntry } from '../types.ts';
 import type { Strategy } from './strategy.ts';
 
 /** Logarithms of weights that are no more than proportional to probabilities; −∞ is never drawn. */
 export type LogWeights = readonly number[];
 
-/** Draws by weight, and keeps the entries of highest learnability. */
+/** Draws by weight, and keeps the entries of highest learnability, old scores counting as `maxScoreAge` has it. */
 export function drawnByWeight(
-  weigh: (buffer: readonly BufferEntry[], generation: number) => LogWeights,
+  { staleness, maxScoreAge }: Pick<SelectionOf<'softmax' | 'plr-rank'>, 'staleness' | 'maxScoreAge'>,
+  weigh: (buffer: readonly BufferEntry[], scores: readonly number[]) => LogWeights,
 ): Strategy {
+  const logWeights = (buffer: readonly BufferEntry[], generation: number) =>
+    mixedWithAge(
+      weigh(buffer, countedScores(buffer, generation, maxScoreAge)),
+      buffer,
+      generation,
+      staleness,
+    );
   return {
     propose: (buffer, { generation, random }) =>
-      withoutReplacement(buffer, weigh(buffer, generation), random),
-    observe: insert,
+      withoutReplacement(buffer, logWeights(buffer, generation), random),
+    observe: (buffer, observed) => insert(buffer, observed, maxScoreAge),
     metrics: (buffer, generation) => ({
-      effectiveSampleSize: effectiveSampleSize(weigh(buffer, generation)),
+      effectiveSampleSize: effectiveSampleSize(logWeights(buffer, generation)),
+      ...(maxScoreAge !== null && {
+        aged: buffer.filter((entry) => scoreAge(entry, generation) > maxScoreAge).length,
+      }),
     }),
   };
 }
@@ -60,7 +73,7 @@ export function mixedWithAge(
   staleness: number,
 ): LogWeights {
   if (staleness === 0) return logWeights;
-  const ages = buffer.map(({ scoreGeneration }) => Math.max(0, generation - scoreGeneration));
+  const ages = buffer.map((entry) => scoreAge(entry, generation));
   const total = ages.reduce((sum, age) => sum + age, 0);
   if (total === 0) return logWeights;
   return probabilities(logWeights).map((probability, i) =>
