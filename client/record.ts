@@ -32,6 +32,8 @@ export interface ShownGeneration {
   meanReward: number;
   /** Quality by step kind. */
   byStep: Record<string, { prompts: number; meanQuality: number; meanReward: number }>;
+  /** Of the draft stage, which the other numbers leave out; absent without one. */
+  drafts?: NonNullable<Manifest['content']['metrics']>['drafts'];
   groupsWithSignal: number;
   bufferSize: number;
   bufferMeanDepth: number;
@@ -75,6 +77,7 @@ function shownGeneration({ hash, content, observed }: Manifest): ShownGeneration
   const {
     meanReward,
     byStep,
+    drafts,
     groupsWithSignal,
     bufferSize,
     bufferMeanDepth,
@@ -89,6 +92,7 @@ function shownGeneration({ hash, content, observed }: Manifest): ShownGeneration
       parent,
       meanReward,
       byStep,
+      ...(drafts && { drafts }),
       groupsWithSignal,
       bufferSize,
       bufferMeanDepth,

@@ -47,10 +47,14 @@ function pageOf({ runKey, status, head, generations, evaluations }: ShownRun): s
 function generationTable(generations: ShownGeneration[]): string[] {
   const right = (title: string) => ({ title, align: 'right' as const });
   const quality = ({ byStep }: ShownGeneration, kind: string) => byStep[kind]?.meanQuality.toFixed(2) ?? '–';
+  const tokens = (of: { promptTokens: number; completionTokens: number } | undefined) =>
+    of ? of.promptTokens + of.completionTokens : 0;
+  const drafted = generations.some(({ drafts }) => drafts);
   return table(
     [
       right('gen'),
       right('reward'),
+      ...(drafted ? [right('draft'), right('best')] : []),
       right('base'),
       right('improve'),
       right('diverge'),
@@ -64,6 +68,9 @@ function generationTable(generations: ShownGeneration[]): string[] {
     generations.map((row) => [
       String(row.generation),
       row.meanReward.toFixed(3),
+      ...(drafted
+        ? [row.drafts?.meanQuality.toFixed(2) ?? '–', row.drafts?.meanBestQuality.toFixed(2) ?? '–']
+        : []),
       quality(row, 'base'),
       quality(row, 'improve'),
       quality(row, 'diverge'),
@@ -71,7 +78,7 @@ function generationTable(generations: ShownGeneration[]): string[] {
       row.update?.entropy.toFixed(2) ?? '–',
       String(row.bufferSize),
       row.bufferMeanDepth.toFixed(2),
-      count(row.promptTokens + row.completionTokens),
+      count(tokens(row) + tokens(row.drafts)),
       Object.values(row.seconds)
         .reduce((sum, seconds) => sum + seconds, 0)
         .toFixed(1),

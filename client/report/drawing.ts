@@ -10,6 +10,8 @@ export const colors = {
   base: 'var(--blue)',
   improve: 'var(--green)',
   diverge: 'var(--purple)',
+  draft: 'var(--grey)',
+  'best draft': 'var(--teal)',
   before: 'var(--grey)',
   after: 'var(--blue)',
   good: 'var(--green)',

@@ -7,6 +7,8 @@ import type { ReportedRun } from './run.ts';
 /** In the order of a generation. */
 const stepColors: Partial<Record<StepName, string>> = {
   sample: 'var(--grey)',
+  draft: 'var(--soft)',
+  refine: 'var(--grey)',
   iterate: 'var(--blue)',
   evaluate: 'var(--yellow)',
   embed: 'var(--teal)',
@@ -51,17 +53,21 @@ export function learningCurve({ points, config }: ReportedRun): Html {
 }
 
 export function qualityByStep({ points }: ReportedRun): Html {
-  const data = points.flatMap(({ generation, metrics }) =>
-    Object.entries(metrics.byStep).map(([series, { meanQuality, prompts }]) => ({
-      x: generation,
-      y: meanQuality,
-      series,
-      prompts,
-    })),
-  );
+  const data = points.flatMap(({ generation, metrics: { byStep, drafts } }) => [
+    ...Object.entries(byStep).map(([series, { meanQuality }]) => ({ x: generation, y: meanQuality, series })),
+    ...(drafts
+      ? [
+          { x: generation, y: drafts.meanQuality, series: 'draft' },
+          { x: generation, y: drafts.meanBestQuality, series: 'best draft' },
+        ]
+      : []),
+  ]);
+  const drafted = points.some(({ metrics }) => metrics.drafts);
   return figure({
     title: 'Quality by step kind',
-    note: 'Mean quality of first answers (base) and of self-iteration steps (improve, diverge).',
+    note: `Mean quality of first answers (base) and of self-iteration steps (improve, diverge)${
+      drafted ? ', and of drafts: of all, and of those that are improved' : ''
+    }.`,
     legend: legendOf(data),
     plot: {
       x: generationAxis(points),
@@ -141,6 +147,7 @@ const selectionWords: Record<string, { title: string; note: string }> = {
     title: 'Spread of the selection',
     note: 'Effective sample size 1 / Σ P²: over how many instances a draw is as good as evenly spread.',
   },
+  aged: { title: 'Aged scores', note: 'Instances whose score is so old that it counts less than it was.' },
   replayable: {
     title: 'Replayable instances',
     note: 'Within the window of pass rates, and not too often seen.',
@@ -243,11 +250,12 @@ export function tokensFigure({ points }: ReportedRun): Html {
     'Tokens',
     'Prompt tokens are computed once a group, completion tokens are sampled, then trained on when the group has signal.',
     ({ metrics }) => ({
+      drafts: (metrics.drafts?.promptTokens ?? 0) + (metrics.drafts?.completionTokens ?? 0),
       prompt: metrics.promptTokens,
       sampled: metrics.completionTokens,
       trained: metrics.update?.trainedTokens ?? 0,
     }),
-    { prompt: colors.before, sampled: colors.reward, trained: colors.good },
+    { drafts: 'var(--teal)', prompt: colors.before, sampled: colors.reward, trained: colors.good },
   );
 }
 

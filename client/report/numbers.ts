@@ -68,7 +68,7 @@ export function keyNumbers({ points, evaluations }: ReportedRun): Html {
     ],
     [
       'Tokens sampled',
-      whole(sum(({ metrics }) => metrics.completionTokens)),
+      whole(sum(({ metrics }) => metrics.completionTokens + (metrics.drafts?.completionTokens ?? 0))),
       `${whole(sum(({ metrics }) => metrics.update?.trainedTokens ?? 0))} trained on`,
     ],
     [
