@@ -44,10 +44,10 @@ export const assumptions: readonly Assumption[] = [
     why: 'the paper has none; 0.1, as in prioritised level replay, visits what was left with a wrong score',
   },
   {
-    path: 'curriculum.selection.maxScoreAge',
+    path: null,
     decision: 14,
-    what: 'how long a score counts as it was measured',
-    chosen: 'null: for ever',
+    what: 'how long a score counts as it was measured (curriculum.selection.maxScoreAge)',
+    chosen: 'absent: for ever',
     why: "the paper has no limit; with one, an older score gives way to its base task's newer ones, in selection and in eviction",
   },
   {

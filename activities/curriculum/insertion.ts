@@ -40,14 +40,14 @@ export type Rank = (a: BufferEntry, b: BufferEntry) => number;
  *    its newer S. Within one generation a measured S outranks an inherited one.
  * 3. A visit overwrites S (decision 13), also with 0; so does the S of a parent. A measured pass rate stays.
  * 4. `maxPerBaseTask`: of one base task only so many stay, the best by the same order (decision 10).
- * 5. `maxScoreAge`: an old S counts as `countedScores` has it (decision 14); null: as it is.
+ * 5. `maxScoreAge`: an old S counts as `countedScores` has it (decision 14); absent: as it is.
  *
  * Pure; the result is in order of entry, by (firstGeneration, ordinal).
  */
 export function insert(
   buffer: readonly BufferEntry[],
   observed: Observed,
-  maxScoreAge: number | null = null,
+  maxScoreAge?: number,
 ): BufferEntry[] {
   const entries = merge(buffer, observed, 1);
   const scores = countedScores(entries, observed.generation, maxScoreAge);

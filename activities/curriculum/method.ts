@@ -164,7 +164,7 @@ function reward({ reward: { mode } }: RunConfig): Rule {
 
 function learnability({ curriculum: { scoreOn, selection } }: RunConfig): Rule {
   const x = scoreOn === 'reward' ? 'r' : 'q';
-  const fades = 'maxScoreAge' in selection && selection.maxScoreAge !== null;
+  const fades = 'maxScoreAge' in selection;
   return {
     name: 'learnability',
     formula: [

@@ -19,15 +19,15 @@ export const scoreAge = ({ scoreGeneration }: BufferEntry, generation: number): 
  *
  * Pure, and the same whatever the order of the entries.
  *
- * @param maxScoreAge A, in generations; null: S counts as it is.
+ * @param maxScoreAge A, in generations; absent: S counts as it is.
  * @returns S̃ of each entry, in order.
  */
 export function countedScores(
   entries: readonly BufferEntry[],
   generation: number,
-  maxScoreAge: number | null,
+  maxScoreAge: number | undefined,
 ): number[] {
-  if (maxScoreAge === null) return entries.map(({ score }) => score);
+  if (maxScoreAge === undefined) return entries.map(({ score }) => score);
   const fresh = entries.filter((entry) => scoreAge(entry, generation) <= maxScoreAge);
   const byTask = new Map<string, number[]>();
   for (const { instance, score } of fresh)

@@ -19,7 +19,6 @@ export function aConfig(): RunConfig {
         name: 'softmax',
         inverseTemperature: 8,
         staleness: 0,
-        maxScoreAge: null,
         perEpisode: false,
       },
       scoreOn: 'reward',

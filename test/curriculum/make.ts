@@ -9,7 +9,6 @@ const selection = {
   name: 'softmax',
   inverseTemperature: 10,
   staleness: 0,
-  maxScoreAge: null,
   perEpisode: false,
 } as const;
 

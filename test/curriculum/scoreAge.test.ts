@@ -13,8 +13,8 @@ const close = (actual: number, expected: number) =>
 
 test('an old score gives way to the newer ones of its base task, by and by', () => {
   const kin = [of(0, 0, 0.25, 2), of(0, 1, 0.1, 11), of(0, 2, 0.2, 12), of(1, 3, 0, 12)];
-  const counted = (maxScoreAge: number | null) => countedScores(kin, 12, maxScoreAge);
-  assert.deepEqual(counted(null), [0.25, 0.1, 0.2, 0]);
+  const counted = (maxScoreAge?: number) => countedScores(kin, 12, maxScoreAge);
+  assert.deepEqual(counted(), [0.25, 0.1, 0.2, 0]);
   assert.deepEqual(counted(10), [0.25, 0.1, 0.2, 0]);
   // Half as old as it is: half its own, half the mean of 0.1 and 0.2.
   close(counted(5)[0]!, (0.25 + 0.15) / 2);
@@ -55,7 +55,7 @@ test('scores that count lie between those measured, fresh ones stay, and order d
           );
         }
         assert.deepEqual(countedScores(buffer.toReversed(), now, most), counted.toReversed());
-        assert.deepEqual(countedScores(buffer, now, null), measured);
+        assert.deepEqual(countedScores(buffer, now, undefined), measured);
       },
     ),
   );
@@ -85,9 +85,9 @@ test('the older a score the nearer it counts to what is known since, without a j
 test('a full buffer gives up a score of long ago for a newer, lower one; without a limit it keeps it', () => {
   const buffer = [of(0, 0, 0.25, 1), of(0, 1, 0.02, 39), of(1, 2, 0.2, 39)];
   const arrival = { instance: base('task-2'), score: 0.19, passRate: 0.5, inherited: false };
-  const kept = (maxScoreAge: number | null) =>
+  const kept = (maxScoreAge?: number) =>
     insert(buffer, observed([arrival], 40, 2), maxScoreAge).map(({ score }) => score);
-  assert.deepEqual(kept(null), [0.25, 0.2]);
+  assert.deepEqual(kept(), [0.25, 0.2]);
   assert.deepEqual(kept(2), [0.2, 0.19]);
 });
 
@@ -97,13 +97,13 @@ for (const config of [
 ] as const)
   test(`${config.name}: an old score is selected as what it counts, and told of`, () => {
     const buffer = [of(0, 0, 0.25, 1), of(0, 1, 0, 40), of(1, 2, 0.2, 40)];
-    const propose = (maxScoreAge: number | null) =>
-      strategyOf({ ...config, maxScoreAge })
+    const propose = (maxScoreAge?: number) =>
+      strategyOf({ ...config, ...(maxScoreAge !== undefined && { maxScoreAge }) })
         .propose(buffer, { generation: 41, random: () => 0.5 })
         .map(({ score }) => score);
-    assert.deepEqual(propose(null), [0.25, 0.2, 0]);
+    assert.deepEqual(propose(), [0.25, 0.2, 0]);
     assert.deepEqual(propose(2), [0.2, 0.25, 0]);
     const { metrics } = strategyOf({ ...config, maxScoreAge: 2 });
     assert.equal(metrics(buffer, 41)['aged'], 1);
-    assert.ok(!('aged' in strategyOf({ ...config, maxScoreAge: null }).metrics(buffer, 41)));
+    assert.ok(!('aged' in strategyOf(config).metrics(buffer, 41)));
   });

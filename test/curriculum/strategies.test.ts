@@ -15,8 +15,8 @@ import { answeredOnce, base, chiSquare, entry, observed } from './make.ts';
 
 const configs: readonly SelectionConfig[] = [
   { name: 'uniform' },
-  { name: 'softmax', inverseTemperature: 10, staleness: 0.1, maxScoreAge: null, perEpisode: true },
-  { name: 'plr-rank', temperature: 0.5, staleness: 0.1, maxScoreAge: null },
+  { name: 'softmax', inverseTemperature: 10, staleness: 0.1, perEpisode: true },
+  { name: 'plr-rank', temperature: 0.5, staleness: 0.1 },
   { name: 'prompt-replay', passRate: { low: 0.24, high: 0.7 }, cooldown: 5, maxVisits: 6 },
   { name: 'pr-grpo', smoothing: 0.3, retestAfter: 10 },
   { name: 'difficulty-pool', easyFrom: 0.8, hardUpTo: 0.2, easyShare: 0.1, hardShare: 0.2 },
@@ -110,7 +110,6 @@ test('staleness mixes in draws in proportion to the age of scores', () => {
     name: 'softmax',
     inverseTemperature: 10,
     staleness: 0.3,
-    maxScoreAge: null,
     perEpisode: false,
   } as const;
   const expected = [9, 4, 0].map((age) => 0.7 / 3 + (0.3 * age) / 13);
@@ -126,7 +125,7 @@ test('the turns of an episode share one weight when asked to', () => {
     one(i, { instance: { ...answeredOnce(`t${i}`, 'x'), parent: { instanceId: 'p', rolloutId } } });
   const buffer = [ofEpisode('long', 0), ofEpisode('long', 1), ofEpisode('long', 2), ofEpisode('short', 3)];
   const counts = firstOnes(
-    { name: 'softmax', inverseTemperature: 10, staleness: 0, maxScoreAge: null, perEpisode: true },
+    { name: 'softmax', inverseTemperature: 10, staleness: 0, perEpisode: true },
     buffer,
     3000,
   );
@@ -138,11 +137,7 @@ test('plr-rank draws in proportion to rank^(−1/τ), equals sharing their ranks
   const buffer = [0.05, 0.25, 0.1, 0.1].map((score, i) => one(i, { score }));
   const weights = [4, 1, 2.5, 2.5].map((rank) => rank ** -2);
   const sum = weights.reduce((a, b) => a + b);
-  const counts = firstOnes(
-    { name: 'plr-rank', temperature: 0.5, staleness: 0, maxScoreAge: null },
-    buffer,
-    4000,
-  );
+  const counts = firstOnes({ name: 'plr-rank', temperature: 0.5, staleness: 0 }, buffer, 4000);
   assert.ok(
     chiSquare(
       counts,

@@ -34,7 +34,6 @@ export const smallConfig: RunConfig = {
       name: 'softmax',
       inverseTemperature: 10,
       staleness: 0,
-      maxScoreAge: null,
       perEpisode: false,
     },
     scoreOn: 'reward',

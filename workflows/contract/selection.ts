@@ -9,9 +9,9 @@ const staleness = share;
 
 /**
  * Generations after which a score that was not renewed begins to give way to the mean of its base task's newer scores;
- * null: never.
+ * absent: never.
  */
-const maxScoreAge = count.nullable();
+const maxScoreAge = count.exactOptional();
 
 /**
  * How entries of the task buffer are chosen for another visit, and which of them are kept: one entry a strategy, each a

@@ -5,7 +5,7 @@ import { drawnByWeight } from './weights.ts';
 
 /**
  * ExIt's own (§4.1, Algorithm 1): P(m) ∝ exp(κ S_m), and the N instances of highest learnability are kept. The paper
- * gives no κ (decision 9) and knows neither staleness ρ nor `maxScoreAge` (decision 14): 0 and null are its rule. `perEpisode`: the turns of one
+ * gives no κ (decision 9) and knows neither staleness ρ nor `maxScoreAge` (decision 14): 0 and none are its rule. `perEpisode`: the turns of one
  * episode share the weight of one entry, lest long episodes be drawn more often (decision 19).
  */
 export function softmax({ inverseTemperature, perEpisode, ...ageing }: SelectionOf<'softmax'>): Strategy {

@@ -25,7 +25,7 @@ export function drawnByWeight(
     observe: (buffer, observed) => insert(buffer, observed, maxScoreAge),
     metrics: (buffer, generation) => ({
       effectiveSampleSize: effectiveSampleSize(logWeights(buffer, generation)),
-      ...(maxScoreAge !== null && {
+      ...(maxScoreAge !== undefined && {
         aged: buffer.filter((entry) => scoreAge(entry, generation) > maxScoreAge).length,
       }),
     }),
