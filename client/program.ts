@@ -5,6 +5,7 @@ import { envCommand } from './commands/env.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { explainCommand } from './commands/explain.ts';
 import { improveCommand } from './commands/improve.ts';
+import { inspectCommand } from './commands/inspect.ts';
 import { policyCommand } from './commands/policy.ts';
 import { reportCommand } from './commands/report.ts';
 import { runsCommand } from './commands/runs.ts';
@@ -39,6 +40,7 @@ export function createProgram(): Command {
     pauseCommand(),
     resumeCommand(),
     stopCommand(),
+    inspectCommand(),
     reportCommand(),
     evaluateCommand(),
     improveCommand(),

@@ -1,7 +1,15 @@
 import { parquetMetadata, parquetReadObjects, type SchemaElement } from 'hyparquet';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { TypedFailure } from '../../workflows/contract/failures.ts';
-import type { EmbeddingRow, EvaluationRow, GradedRow, GroupRow, RolloutRow } from './records.ts';
+import type {
+  DynamicsRow,
+  EmbeddingRow,
+  EvaluationRow,
+  GradedRow,
+  GroupRow,
+  PointRow,
+  RolloutRow,
+} from './records.ts';
 
 /**
  * Rows ↔ Parquet. Same rows, same bytes. Token ids and log-probs are real LIST columns, so DuckDB, pandas and
@@ -153,6 +161,61 @@ const evaluationColumns: Columns<EvaluationRow> = {
   ...gradeColumns,
 };
 
+const dynamicsColumns: Columns<DynamicsRow> = {
+  generation: int,
+  prompts: int,
+  fromBuffer: double,
+  improve: double,
+  diverge: double,
+  meanRecency: nullable(double),
+  maxRecency: nullable(int),
+  meanDepth: double,
+  maxDepth: int,
+  promptsByDepth: ints,
+  meanTurn: double,
+  meanGoldSteps: nullable(double),
+  instancesSoFar: int,
+  baseTasksSoFar: int,
+  baseTasks: int,
+  bufferSize: int,
+  bufferBaseTasks: int,
+  bufferMeanDepth: double,
+  bufferMaxDepth: int,
+  scoreLeast: nullable(double),
+  scoreLowerQuartile: nullable(double),
+  scoreMedian: nullable(double),
+  scoreUpperQuartile: nullable(double),
+  scoreMost: nullable(double),
+  scoreAgeLeast: nullable(double),
+  scoreAgeLowerQuartile: nullable(double),
+  scoreAgeMedian: nullable(double),
+  scoreAgeUpperQuartile: nullable(double),
+  scoreAgeMost: nullable(double),
+  effectiveSampleSize: nullable(double),
+  meanReward: double,
+  meanQuality: double,
+  truncated: double,
+  withoutSignal: double,
+  entropy: nullable(double),
+  kl: nullable(double),
+  samplerMismatch: nullable(double),
+  meanDiversity: nullable(double),
+  pairwiseL2: nullable(double),
+  pairwiseCosine: nullable(double),
+};
+
+const pointColumns: Columns<PointRow> = {
+  rolloutId: string,
+  generation: int,
+  step: oneOf('base', 'improve', 'diverge'),
+  depth: int,
+  family: string,
+  quality: nullable(double),
+  reward: double,
+  x: double,
+  y: double,
+};
+
 export const encodeRollouts: Encode<RolloutRow> = encoder(rolloutColumns);
 export const decodeRollouts: Decode<RolloutRow> = decoder(rolloutColumns);
 export const encodeGraded: Encode<GradedRow> = encoder(gradedColumns);
@@ -163,6 +226,10 @@ export const encodeGroups: Encode<GroupRow> = encoder(groupColumns);
 export const decodeGroups: Decode<GroupRow> = decoder(groupColumns);
 export const encodeEvaluation: Encode<EvaluationRow> = encoder(evaluationColumns);
 export const decodeEvaluation: Decode<EvaluationRow> = decoder(evaluationColumns);
+export const encodeDynamics: Encode<DynamicsRow> = encoder(dynamicsColumns);
+export const decodeDynamics: Decode<DynamicsRow> = decoder(dynamicsColumns);
+export const encodePoints: Encode<PointRow> = encoder(pointColumns);
+export const decodePoints: Decode<PointRow> = decoder(pointColumns);
 
 function encoder<Row extends object>(columns: Columns<Row>): Encode<Row> {
   const named = Object.entries<Column>(columns);

@@ -111,3 +111,75 @@ export interface EvaluationRow extends Omit<GradedRow, 'rolloutId'> {
   /** sha256 of the policy that sampled. */
   policy: string;
 }
+
+/** A row of a run's dynamics: one generation, as ExIt §5.3 looks at training. Null: there was nothing to measure. */
+export interface DynamicsRow {
+  generation: number;
+  prompts: number;
+  /** Shares of the prompts: selected from the task buffer; asked to improve; to diverge. */
+  fromBuffer: number;
+  improve: number;
+  diverge: number;
+  /** Generations since what was selected from the buffer had entered it. */
+  meanRecency: number | null;
+  maxRecency: number | null;
+  /** k of the answers asked for. */
+  meanDepth: number;
+  maxDepth: number;
+  /** Prompts at depth 0, 1, … */
+  promptsByDepth: number[];
+  /** Turn answered, from 0. */
+  meanTurn: number;
+  /** Steps of the gold solutions; null where the domain has no such number. */
+  meanGoldSteps: number | null;
+  /** Distinct ones played so far, and how many base tasks there are. */
+  instancesSoFar: number;
+  baseTasksSoFar: number;
+  baseTasks: number;
+  /** The task buffer afterwards. */
+  bufferSize: number;
+  bufferBaseTasks: number;
+  bufferMeanDepth: number;
+  bufferMaxDepth: number;
+  /** Learnability S of its entries. */
+  scoreLeast: number | null;
+  scoreLowerQuartile: number | null;
+  scoreMedian: number | null;
+  scoreUpperQuartile: number | null;
+  scoreMost: number | null;
+  /** Generations since S was measured or inherited. */
+  scoreAgeLeast: number | null;
+  scoreAgeLowerQuartile: number | null;
+  scoreAgeMedian: number | null;
+  scoreAgeUpperQuartile: number | null;
+  scoreAgeMost: number | null;
+  /** 1 / Σ P² of the next selection; null for strategies that do not draw by weight. */
+  effectiveSampleSize: number | null;
+  meanReward: number;
+  meanQuality: number;
+  /** Shares: of the answers, cut off; of the groups, without signal. */
+  truncated: number;
+  withoutSignal: number;
+  /** Of the update; null without one. */
+  entropy: number | null;
+  kl: number | null;
+  samplerMismatch: number | null;
+  /** Mean d of the rollouts trained on. */
+  meanDiversity: number | null;
+  /** Means over pairs of the generation's answers, where they were embedded. */
+  pairwiseL2: number | null;
+  pairwiseCosine: number | null;
+}
+
+/** A row of a run's projection: where one embedded answer lies in the plane. */
+export interface PointRow {
+  rolloutId: string;
+  generation: number;
+  step: StepKind;
+  depth: number;
+  family: string;
+  quality: number | null;
+  reward: number;
+  x: number;
+  y: number;
+}

@@ -22,3 +22,30 @@ export function bufferStatistics({ buffer }: Curriculum): {
 export function mean(numbers: readonly number[]): number {
   return numbers.reduce((sum, value) => sum + value, 0) / Math.max(numbers.length, 1);
 }
+
+/** A distribution in five numbers. */
+export interface Quantiles {
+  least: number;
+  lowerQuartile: number;
+  median: number;
+  upperQuartile: number;
+  most: number;
+}
+
+/** Straight lines between the sorted numbers (the definition R calls type 7); null for no numbers. */
+export function quantiles(numbers: readonly number[]): Quantiles | null {
+  if (numbers.length === 0) return null;
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const at = (share: number) => {
+    const place = share * (sorted.length - 1);
+    const low = sorted[Math.floor(place)]!;
+    return low + (place % 1) * (sorted[Math.ceil(place)]! - low);
+  };
+  return {
+    least: at(0),
+    lowerQuartile: at(0.25),
+    median: at(0.5),
+    upperQuartile: at(0.75),
+    most: at(1),
+  };
+}

@@ -12,6 +12,8 @@ export interface BaseTask {
   request: Message[];
   /** For audits and reports only; never shown to the policy. */
   gold: string;
+  /** Steps of the gold solution, for reports (ExIt §5.3); absent where there is no such number. */
+  goldSteps?: number;
 }
 
 /** What the environment does after an answer. */

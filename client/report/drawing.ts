@@ -1,7 +1,6 @@
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import { Html, html } from './html.ts';
-import type { GenerationPoint } from './run.ts';
 
 /** Colors are CSS variables, so that a figure follows the page into the dark. */
 export const colors = {
@@ -20,6 +19,11 @@ export const colors = {
 
 const { document } = parseHTML('<html><body></body></html>');
 
+/** Something measured at a generation. */
+interface Measured {
+  generation: number;
+}
+
 interface Figure {
   title: string;
   /** What the reader should see in it. */
@@ -34,6 +38,7 @@ const sizes = {
   normal: { width: 440, height: 230 },
   flat: { width: 440, height: 160 },
   small: { width: 330, height: 165 },
+  map: { width: 440, height: 340 },
 };
 
 /** A plot as SVG text. */
@@ -75,7 +80,7 @@ export interface Datum {
 /** A line for each series; a dot opens its generation in the history browser. */
 export function trend(
   data: Datum[],
-  palette: Record<string, string>,
+  palette: Readonly<Record<string, string>>,
   label: (datum: Datum) => string,
 ): Plot.Markish[] {
   const stroke = (datum: Datum) => palette[datum.series] ?? 'currentColor';
@@ -94,19 +99,19 @@ export function trend(
   ];
 }
 
-interface Measure {
+interface Measure<Point> {
   title: string;
   note: string;
   size: keyof typeof sizes;
   /** A d3 format of the axis, e.g. `.0%`. */
   tickFormat?: string;
-  value: (point: GenerationPoint) => number | null;
+  value: (point: Point) => number | null;
 }
 
 /** One measure by generation; generations without a value are left out. */
-export function measure(
-  points: GenerationPoint[],
-  { title, note, size, tickFormat = '~r', value }: Measure,
+export function measure<Point extends Measured>(
+  points: Point[],
+  { title, note, size, tickFormat = '~r', value }: Measure<Point>,
 ): Html {
   const data = points.flatMap((point): Datum[] => {
     const y = value(point);
@@ -128,12 +133,13 @@ export function measure(
 }
 
 /** Bars stacked by kind, one a generation. */
-export function stacked(
-  points: GenerationPoint[],
+export function stacked<Point extends Measured>(
+  points: Point[],
   title: string,
   note: string,
-  counts: (point: GenerationPoint) => Record<string, number>,
+  counts: (point: Point) => Record<string, number>,
   palette: Readonly<Record<string, string>>,
+  size: keyof typeof sizes = 'normal',
 ): Html {
   const data = points.flatMap((point) =>
     Object.entries(counts(point)).map(([series, y]) => ({ x: point.generation, y, series })),
@@ -145,6 +151,7 @@ export function stacked(
     title,
     note,
     legend: order.map((label) => ({ label, color: palette[label]! })),
+    size,
     plot: {
       x: generationAxis(points),
       y: { label: null, grid: true, ticks: 5, tickFormat: '~s' },
@@ -168,8 +175,49 @@ export function stacked(
   });
 }
 
+/** A measure with several lines, or a distribution: `marks` are drawn behind what can be selected. */
+export function lines<Point extends Measured>(
+  points: Point[],
+  { title, note, palette, values, marks = [], tickFormat = '~r' }: Lines<Point>,
+): Html {
+  const data = points.flatMap((point) =>
+    Object.entries(values(point)).flatMap(([series, y]): Datum[] =>
+      y === null ? [] : [{ x: point.generation, y, series }],
+    ),
+  );
+  return figure({
+    title,
+    note,
+    legend: Object.entries(palette).map(([label, color]) => ({ label, color })),
+    size: 'small',
+    plot: {
+      x: generationAxis(points),
+      y: { label: null, zero: true, grid: true, ticks: 4, nice: true, tickFormat },
+      marks: [
+        Plot.ruleY([0]),
+        ...marks,
+        ...trend(
+          data,
+          palette,
+          ({ x, y, series }) => `generation ${x}, ${series}: ${Number(y.toPrecision(4))}`,
+        ),
+      ],
+    },
+  });
+}
+
+interface Lines<Point> {
+  title: string;
+  note: string;
+  /** Colors of the series, which are its keys. */
+  palette: Readonly<Record<string, string>>;
+  values: (point: Point) => Record<string, number | null>;
+  marks?: Plot.Markish[];
+  tickFormat?: string;
+}
+
 /** Generations as whole numbers, with room at both ends. */
-export function generationAxis(points: GenerationPoint[]): Plot.ScaleOptions {
+export function generationAxis(points: Measured[]): Plot.ScaleOptions {
   const last = points.at(-1)?.generation ?? 1;
   return { label: 'generation', domain: [0.5, last + 0.5], ticks: wholeTicks(last), tickFormat: 'd' };
 }

@@ -1,6 +1,16 @@
 import * as Plot from '@observablehq/plot';
 import type { StepName } from '../../workflows/contract/progress.ts';
-import { colors, type Datum, figure, generationAxis, measure, share, stacked, trend } from './drawing.ts';
+import {
+  colors,
+  type Datum,
+  figure,
+  generationAxis,
+  lines,
+  measure,
+  share,
+  stacked,
+  trend,
+} from './drawing.ts';
 import type { Html } from './html.ts';
 import type { ReportedRun } from './run.ts';
 
@@ -85,35 +95,12 @@ export function qualityByStep({ points }: ReportedRun): Html {
 }
 
 export function curriculumFigures({ points }: ReportedRun): Html[] {
-  const depths = points.flatMap(({ generation, metrics }): Datum[] => [
-    { x: generation, y: metrics.bufferMaxDepth, series: 'deepest' },
-    { x: generation, y: metrics.bufferMeanDepth, series: 'mean' },
-  ]);
-  const palette = { deepest: colors.bad, mean: colors.reward };
   return [
-    figure({
+    lines(points, {
       title: 'Depth of the task buffer',
       note: 'Which answer to their task its instances ask for: 0 is the first, k the one after k improvements.',
-      legend: Object.entries(palette).map(([label, color]) => ({ label, color })),
-      size: 'small',
-      plot: {
-        x: generationAxis(points),
-        y: { label: null, zero: true, grid: true, ticks: 4 },
-        marks: [
-          Plot.ruleY([0]),
-          ...trend(
-            depths,
-            palette,
-            ({ x, y, series }) => `generation ${x}: ${series} ${Number(y.toFixed(2))}`,
-          ),
-        ],
-      },
-    }),
-    measure(points, {
-      title: 'Learnability of the task buffer',
-      note: 'Mean variance S of the rewards of a group: 0 is all right or all wrong, 0.25 is a coin flip.',
-      size: 'small',
-      value: ({ metrics }) => metrics.bufferMeanScore,
+      palette: { deepest: colors.bad, mean: colors.reward },
+      values: ({ metrics }) => ({ deepest: metrics.bufferMaxDepth, mean: metrics.bufferMeanDepth }),
     }),
     measure(points, {
       title: 'Size of the task buffer',

@@ -4,6 +4,9 @@ import { colors, type Datum, figure, share } from './drawing.ts';
 import { percent, signed } from './format.ts';
 import type { Html } from './html.ts';
 
+/** Where the history browser shows them. */
+const heldOutAnswers = '#from=heldOut';
+
 /** Accuracy at k = 0…K of the first and the last evaluation (ExIt §5.3). */
 export function accuracyByDepth(evaluations: EvaluationSummary[]): Html {
   const first = evaluations[0]!;
@@ -58,6 +61,7 @@ export function accuracyByDepth(evaluations: EvaluationSummary[]): Html {
           r: 3.5,
           title: ({ k, accuracy, low, high, series }: (typeof data)[number]) =>
             `${series}, k = ${k}: ${percent(accuracy)} (${percent(low)} to ${percent(high)})`,
+          href: () => heldOutAnswers,
         }),
       ],
     },
@@ -99,6 +103,7 @@ export function accuracyByGeneration(evaluations: EvaluationSummary[]): Html {
           fill: color,
           r: 3.5,
           title: ({ x, y, series }: Datum) => `generation ${x}, ${series}: ${percent(y)}`,
+          href: () => heldOutAnswers,
         }),
       ],
     },

@@ -1,9 +1,9 @@
-import { decodeEvaluation, decodeGroups } from '../../activities/artifacts/parquet.ts';
+import { decodeEvaluation } from '../../activities/artifacts/parquet.ts';
 import { keys } from '../../activities/artifacts/keys.ts';
 import type { EvaluationRow, GroupRow, Plan, PlannedPrompt } from '../../activities/artifacts/records.ts';
 import type { Store } from '../../activities/artifacts/store.ts';
 import type { Turn } from '../../activities/curriculum/types.ts';
-import type { Ref } from '../../workflows/contract/ref.ts';
+import { readGroups, readPlan } from '../generations.ts';
 import type { ReportedRun } from './run.ts';
 
 /** Most bytes of embedded training and held-out histories, so that the page stays light. */
@@ -62,10 +62,14 @@ export async function readHistories(store: Store, run: ReportedRun): Promise<His
   const trained = run.chain.filter(({ observed }) => observed.artifacts.groups);
   const chosen = spread(trained, mostGenerations);
   const groups: BrowsedGroup[] = [];
-  for (const { observed } of chosen) {
-    const { groups: rowsRef, plan: planRef } = observed.artifacts;
-    if (!rowsRef || !planRef) continue;
-    const all = await readGroups(store, rowsRef, planRef);
+  for (const manifest of chosen) {
+    const [prompts, rows] = await Promise.all([readPlan(store, manifest), readGroups(store, manifest)]);
+    const all = prompts.map((prompt) =>
+      groupOf(
+        prompt,
+        rows.filter(({ ordinal }) => ordinal === prompt.ordinal),
+      ),
+    );
     groups.push(...fitting(all, trainingBytes / chosen.length));
   }
   const walks = await readWalks(store, run);
@@ -75,17 +79,6 @@ export async function readHistories(store: Store, run: ReportedRun): Promise<His
     groupsInRun: run.points.reduce((sum, { conservation }) => sum + conservation.drawn, 0),
     heldOutTasks: walks.length,
   };
-}
-
-async function readGroups(store: Store, rowsRef: Ref, planRef: Ref): Promise<BrowsedGroup[]> {
-  const rows = await decodeGroups(await store.read(rowsRef), rowsRef.key);
-  const plan = JSON.parse(new TextDecoder().decode(await store.read(planRef))) as Plan;
-  return plan.prompts.map((prompt) =>
-    groupOf(
-      prompt,
-      rows.filter(({ ordinal }) => ordinal === prompt.ordinal),
-    ),
-  );
 }
 
 function groupOf(prompt: PlannedPrompt, rows: GroupRow[]): BrowsedGroup {

@@ -172,8 +172,16 @@ function state() {
   return Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
 }
 
+/** The page of a large run holds a sample: instead of a generation that it lacks comes the nearest that it has. */
+function nearest(generation) {
+  const distance = (other) => Math.abs(other - generation);
+  return filters.generation.choices.reduce((a, b) => (distance(b) < distance(a) ? b : a));
+}
+
 function show() {
   const chosen = state();
+  const asked = chosen.generation;
+  if (asked && groups.length > 0) chosen.generation = String(nearest(Number(asked)));
   for (const field of form.querySelectorAll('[name]')) field.value = chosen[field.getAttribute('name')] ?? '';
   const heldOut = chosen.from === 'heldOut' || groups.length === 0;
   shown = heldOut
@@ -182,7 +190,11 @@ function show() {
         .map((walk) => () => walkCard(walk))
     : groups.filter((group) => matches(group, chosen)).map((group) => () => groupCard(group));
   const unit = heldOut ? 'held-out problem' : 'group';
-  count.textContent = `${shown.length} ${unit}${shown.length === 1 ? '' : 's'}`;
+  count.textContent =
+    `${shown.length} ${unit}${shown.length === 1 ? '' : 's'}` +
+    (asked === chosen.generation
+      ? ''
+      : ` of generation ${chosen.generation}: generation ${asked} is not in this page’s sample`);
   cards.replaceChildren();
   more();
 }
@@ -244,9 +256,14 @@ if (groups.length + walks.length > 0) {
     show();
   });
   form.addEventListener('submit', (event) => event.preventDefault());
-  addEventListener('hashchange', () => {
+  const showPlace = () => {
     show();
     document.getElementById('browse').scrollIntoView();
+  };
+  addEventListener('hashchange', showPlace);
+  // A point that was selected before changes no hash.
+  addEventListener('click', ({ target }) => {
+    if (target.closest('a')?.getAttribute('href') === location.hash) showPlace();
   });
   show();
 } else {

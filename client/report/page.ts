@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { EvaluationSummary } from '../../activities/artifacts/evaluation.ts';
+import type { DynamicsRow, PointRow } from '../../activities/artifacts/records.ts';
+import { dynamicsFigures, projectionFigures } from './dynamics.ts';
 import * as figures from './figures.ts';
 import * as heldOutFigures from './heldOut.ts';
 import { period, whole } from './format.ts';
@@ -18,8 +20,14 @@ const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha25
 
 const scriptElement = new Html(`<script>${script}</script>`);
 
+/** How training went, as the page shows it. */
+export interface DrawnDynamics {
+  rows: DynamicsRow[];
+  points: PointRow[];
+}
+
 /** The whole page as a text. */
-export function page(run: ReportedRun, histories: Histories): string {
+export function page(run: ReportedRun, dynamics: DrawnDynamics, histories: Histories): string {
   const { points, evaluations } = run;
   return html`<!doctype html>
     <html lang="en">
@@ -40,7 +48,7 @@ export function page(run: ReportedRun, histories: Histories): string {
           ${
             points.length === 0
               ? html`<p class="empty">No generation is committed yet besides the untrained policy.</p>`
-              : training(run)
+              : html`${training(run)} ${dynamicsOf(run, dynamics, histories)} ${cost(run)}`
           }
           ${browser(histories)} ${record(run)}
         </main>
@@ -97,7 +105,6 @@ function heldOut(evaluations: EvaluationSummary[]): Html {
 }
 
 function training(run: ReportedRun): Html {
-  const curriculum = run.config.curriculum.selectProbability > 0;
   return html`<section>
       <h2>Training</h2>
       <div class="figures">
@@ -106,7 +113,7 @@ function training(run: ReportedRun): Html {
       </div>
     </section>
     ${
-      curriculum &&
+      selects(run) &&
       html`<section>
         <h2>Curriculum</h2>
         <div class="figures small">${figures.curriculumFigures(run)}</div>
@@ -115,11 +122,25 @@ function training(run: ReportedRun): Html {
     <section>
       <h2>Update</h2>
       <div class="figures">${figures.updateFigures(run)}</div>
-    </section>
-    <section>
-      <h2>Cost</h2>
-      <div class="figures">${figures.secondsFigure(run)} ${figures.tokensFigure(run)}</div>
     </section>`;
+}
+
+function dynamicsOf(run: ReportedRun, { rows, points }: DrawnDynamics, { groups }: Histories): Html {
+  const browsable = new Set(groups.flatMap(({ rollouts }) => rollouts.map(({ id }) => id)));
+  return html`<section>
+    <h2>Dynamics</h2>
+    <div class="figures small">${dynamicsFigures(rows, selects(run))}</div>
+    ${points.length > 0 && html`<div class="figures">${projectionFigures(points, browsable)}</div>`}
+  </section>`;
+}
+
+const selects = ({ config }: ReportedRun) => config.curriculum.selectProbability > 0;
+
+function cost(run: ReportedRun): Html {
+  return html`<section>
+    <h2>Cost</h2>
+    <div class="figures">${figures.secondsFigure(run)} ${figures.tokensFigure(run)}</div>
+  </section>`;
 }
 
 function browser({ groups, walks, groupsInRun, heldOutTasks }: Histories): Html {

@@ -1,4 +1,6 @@
 import type { Store } from '../../activities/artifacts/store.ts';
+import { project } from '../dynamics/projection.ts';
+import { readDynamics } from '../dynamics/read.ts';
 import { readHistories } from './histories.ts';
 import { page } from './page.ts';
 import { readRun } from './run.ts';
@@ -10,5 +12,7 @@ import { readRun } from './run.ts';
  */
 export async function buildReport(store: Store, runKey: string): Promise<string> {
   const run = await readRun(store, runKey);
-  return page(run, await readHistories(store, run));
+  const { rows, answers } = await readDynamics(store, run);
+  const points = project(answers, run.config.seed);
+  return page(run, { rows, points }, await readHistories(store, run));
 }

@@ -33,7 +33,7 @@ export async function readRun(store: Store, runKey: string): Promise<ReportedRun
   if (!first)
     throw new TypedFailure(
       'ArtifactMissing',
-      `The store has no run '${runKey}' with a committed generation. \`reiterate list\` names the runs it has.`,
+      `The store has no run '${runKey}' with a committed generation. \`reiterate runs\` lists those it has.`,
     );
   const { config } = first.observed.artifacts;
   return {

@@ -18,7 +18,7 @@ function leaves(command: Command): Command[] {
 test('every command has a description, an example and --json, and its help fits 80 columns', () => {
   const program = createProgram();
   const commands = leaves(program);
-  assert.equal(commands.length, 22);
+  assert.equal(commands.length, 27);
   for (const command of [program, ...commands]) {
     const help = helpOf(command);
     for (const line of help.split('\n')) assert.ok(line.length <= 80, `${command.name()}: ${line}`);
@@ -32,7 +32,7 @@ test('every command has a description, an example and --json, and its help fits 
 test('every command is in the help of the whole', () => {
   const program = createProgram();
   const help = helpOf(program);
-  for (const name of 'demo up down status env worker start watch runs show pause resume stop report evaluate improve ablation policy'.split(
+  for (const name of 'demo up down status env worker start watch runs show pause resume stop inspect report evaluate improve ablation policy'.split(
     ' ',
   ))
     assert.match(help, new RegExp(`^  ${name} `, 'm'));

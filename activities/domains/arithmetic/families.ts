@@ -7,6 +7,8 @@ export interface Problem {
 /** Problems of one kind, numbered from 0 to `size` − 1; different numbers are different questions. */
 export interface Family {
   size: number;
+  /** Operations that lead to the answer. */
+  steps: number;
   problem(index: number): Problem;
 }
 
@@ -25,11 +27,13 @@ const threeDigits = range(100, 999);
 
 /** A family of every combination of the given choices. */
 function product<Chosen extends readonly unknown[]>(
+  steps: number,
   choices: readonly [...{ [Place in keyof Chosen]: readonly Chosen[Place][] }],
   problem: (...chosen: Chosen) => Problem,
 ): Family {
   const lists: readonly (readonly unknown[])[] = choices;
   return {
+    steps,
     size: lists.reduce((size, { length }) => size * length, 1),
     problem(index) {
       let rest = index;
@@ -44,8 +48,8 @@ function product<Chosen extends readonly unknown[]>(
 }
 
 /** A family of the given cases. */
-function each<Case>(cases: readonly Case[], problem: (one: Case) => Problem): Family {
-  return { size: cases.length, problem: (index) => problem(cases[index]!) };
+function each<Case>(steps: number, cases: readonly Case[], problem: (one: Case) => Problem): Family {
+  return { steps, size: cases.length, problem: (index) => problem(cases[index]!) };
 }
 
 /** Pairs (a, b) with a ≥ b, so that a − b is not negative. */
@@ -63,33 +67,34 @@ const tenths = (value: number) => `${Math.floor(value / 10)}.${value % 10}`;
 
 /** The families of generated arithmetic, from one-digit sums to two-step word problems, one entry each. */
 export const families: Record<string, Family> = {
-  addOne: product([oneDigit, oneDigit], (a, b) => whatIs(`${a} + ${b}`, a + b)),
-  subtractOne: each(descending(oneDigit), ([a, b]) => whatIs(`${a} - ${b}`, a - b)),
-  multiplyOne: product([oneDigit, oneDigit], (a, b) => whatIs(`${a} * ${b}`, a * b)),
-  addTwo: product([twoDigits, twoDigits], (a, b) => whatIs(`${a} + ${b}`, a + b)),
-  subtractTwo: each(descending(twoDigits), ([a, b]) => whatIs(`${a} - ${b}`, a - b)),
-  addLarge: product([threeDigits, threeDigits], (a, b) => whatIs(`${a} + ${b}`, a + b)),
-  subtractLarge: product([range(100, 550), range(10, 449)], (b, difference) =>
+  addOne: product(1, [oneDigit, oneDigit], (a, b) => whatIs(`${a} + ${b}`, a + b)),
+  subtractOne: each(1, descending(oneDigit), ([a, b]) => whatIs(`${a} - ${b}`, a - b)),
+  multiplyOne: product(1, [oneDigit, oneDigit], (a, b) => whatIs(`${a} * ${b}`, a * b)),
+  addTwo: product(1, [twoDigits, twoDigits], (a, b) => whatIs(`${a} + ${b}`, a + b)),
+  subtractTwo: each(1, descending(twoDigits), ([a, b]) => whatIs(`${a} - ${b}`, a - b)),
+  addLarge: product(1, [threeDigits, threeDigits], (a, b) => whatIs(`${a} + ${b}`, a + b)),
+  subtractLarge: product(1, [range(100, 550), range(10, 449)], (b, difference) =>
     whatIs(`${b + difference} - ${b}`, difference),
   ),
-  multiplyTwoByOne: product([twoDigits, factor], (a, b) => whatIs(`${a} * ${b}`, a * b)),
-  addThree: product([oneDigit, oneDigit, oneDigit], (a, b, c) => whatIs(`${a} + ${b} + ${c}`, a + b + c)),
-  chain: product([factor, factor, factor, ['+', '-']], (a, b, c, sign) =>
+  multiplyTwoByOne: product(1, [twoDigits, factor], (a, b) => whatIs(`${a} * ${b}`, a * b)),
+  addThree: product(2, [oneDigit, oneDigit, oneDigit], (a, b, c) => whatIs(`${a} + ${b} + ${c}`, a + b + c)),
+  chain: product(2, [factor, factor, factor, ['+', '-']], (a, b, c, sign) =>
     whatIs(`${a} * ${b} ${sign} ${c}`, sign === '+' ? a * b + c : a * b - c),
   ),
-  addFour: product([oneDigit, oneDigit, oneDigit, oneDigit], (a, b, c, d) =>
+  addFour: product(3, [oneDigit, oneDigit, oneDigit, oneDigit], (a, b, c, d) =>
     whatIs(`${a} + ${b} + ${c} + ${d}`, a + b + c + d),
   ),
-  chainLong: product([factor, factor, factor, factor], (a, b, c, d) =>
+  chainLong: product(3, [factor, factor, factor, factor], (a, b, c, d) =>
     whatIs(`${a} * ${b} + ${c} * ${d}`, a * b + c * d),
   ),
-  addDecimals: product([range(1, 99), range(1, 99)], (a, b) =>
+  addDecimals: product(1, [range(1, 99), range(1, 99)], (a, b) =>
     whatIs(`${tenths(a)} + ${tenths(b)}`, tenths(a + b)),
   ),
-  addFractions: product([range(1, 5), range(2, 9), range(1, 5), range(2, 9)], (a, b, c, d) =>
+  addFractions: product(3, [range(1, 5), range(2, 9), range(1, 5), range(2, 9)], (a, b, c, d) =>
     whatIs(`${a}/${b} + ${c}/${d}`, `${a * d + c * b}/${b * d}`),
   ),
   wordOne: product(
+    1,
     [
       names,
       things,
@@ -113,6 +118,7 @@ export const families: Record<string, Family> = {
     (name, thing, a, b, tell) => tell(name, thing, a, b),
   ),
   wordTwo: product(
+    2,
     [
       names,
       things,

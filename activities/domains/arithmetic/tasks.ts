@@ -73,6 +73,7 @@ function taskOf(name: string, family: Family, number: number): BaseTask {
     family: name,
     request: [{ role: 'user', content: `${question} Put your final answer in \\boxed{}.` }],
     gold,
+    goldSteps: family.steps,
   };
 }
 

@@ -4,7 +4,7 @@ import type { EvaluationSummary } from '../../../activities/artifacts/evaluation
 import { keys } from '../../../activities/artifacts/keys.ts';
 import type { ManifestContent, ManifestObserved } from '../../../activities/artifacts/manifest.ts';
 import { commitManifest } from '../../../activities/artifacts/manifests.ts';
-import { encodeEvaluation, encodeGroups } from '../../../activities/artifacts/parquet.ts';
+import { encodeEmbeddings, encodeEvaluation, encodeGroups } from '../../../activities/artifacts/parquet.ts';
 import type { EvaluationRow, GroupRow, Plan, PlannedPrompt } from '../../../activities/artifacts/records.ts';
 import type { Store } from '../../../activities/artifacts/store.ts';
 import { answered, baseInstance, instanceOf } from '../../../activities/curriculum/identity.ts';
@@ -23,7 +23,7 @@ export interface Synthetic {
   generations: number;
   /** How many of the held-out evaluations to write: 0, 1 (before training), 2 (and after), 3 (and half way). */
   evaluations: number;
-  strategy?: 'diverge' | 'grpo';
+  strategy?: 'diverge' | 'grpo' | 'exit';
   /** Added to every answer, e.g. markup that must stay text, or bulk. */
   suffix?: string;
 }
@@ -33,7 +33,7 @@ export interface Synthetic {
  * Its chance to answer right grows with every generation.
  */
 export async function writeSyntheticRun(store: Store, runKey: string, synthetic: Synthetic): Promise<void> {
-  const preset = `../../../presets/${synthetic.strategy === 'grpo' ? 'grpo' : 'diverge'}-robust.json`;
+  const preset = `../../../presets/${synthetic.strategy ?? 'diverge'}-robust.json`;
   const given: unknown = JSON.parse(readFileSync(new URL(preset, import.meta.url), 'utf8'));
   const config = { ...RunConfig.parse(given), generations: Math.max(1, synthetic.generations) };
   const domain = openDomain(config.domain);
@@ -44,6 +44,7 @@ export async function writeSyntheticRun(store: Store, runKey: string, synthetic:
   const configRef = await put(keys.config(runKey), canonicalBytes(config));
   const blob = await put(keys.policy(runKey, 0, 'adapter'), new Uint8Array(8));
   let curriculum = emptyCurriculum();
+  const emptyRef = await put(keys.curriculum(runKey, 0), canonicalBytes(curriculum));
   let head: Head | null = null;
   const evaluated = [0, synthetic.generations, Math.round(synthetic.generations / 2)].slice(
     0,
@@ -56,7 +57,7 @@ export async function writeSyntheticRun(store: Store, runKey: string, synthetic:
       policy: blob,
       optimizer: null,
       reference: null,
-      curriculum: blob,
+      curriculum: emptyRef,
       plan: null,
       rollouts: [],
       graded: [],
@@ -82,7 +83,7 @@ export async function writeSyntheticRun(store: Store, runKey: string, synthetic:
         plan: artifacts.plan?.sha256 ?? null,
         rollouts: [],
         graded: [],
-        embeddings: [],
+        embeddings: artifacts.embeddings.map((ref) => ref.sha256),
         groups: artifacts.groups?.sha256 ?? null,
         ...made,
         changes: generation === 3 ? [{ path: 'training.learningRate', from: 0.0003, to: 0.0001 }] : [],
@@ -116,6 +117,7 @@ export async function writeSyntheticRun(store: Store, runKey: string, synthetic:
           response: completion,
           truncated: finishReason === 'length',
           failure: null,
+          ...(config.curriculum.diversityBonus && { embedding: embeddingOf(rolloutId, generation, quality) }),
         })),
       ),
       config,
@@ -136,6 +138,18 @@ export async function writeSyntheticRun(store: Store, runKey: string, synthetic:
     );
     const plan: Plan = { schema: 1, generation, prompts, cursor };
     artifacts.plan = await put(keys.plan(runKey, { kind: 'generation', generation }), canonicalBytes(plan));
+    if (config.curriculum.diversityBonus)
+      artifacts.embeddings = [
+        await put(
+          keys.embeddings(runKey, { kind: 'generation', generation }, 0),
+          encodeEmbeddings(
+            groupRows.map(({ rolloutId, quality }) => ({
+              rolloutId,
+              embedding: embeddingOf(rolloutId, generation, quality),
+            })),
+          ),
+        ),
+      ];
     artifacts.groups = await put(keys.groups(runKey, generation), encodeGroups(groupRows));
     artifacts.curriculum = await put(keys.curriculum(runKey, generation), canonicalBytes(curriculum));
     const buffer = bufferStatistics(curriculum);
@@ -163,7 +177,7 @@ export async function writeSyntheticRun(store: Store, runKey: string, synthetic:
         bufferMaxDepth: buffer.maxDepth,
         bufferMeanScore: buffer.meanScore,
         selection: scored.selection,
-        meanDiversity: null,
+        meanDiversity: config.curriculum.diversityBonus ? 1 : null,
         truncated: groupRows.filter(({ finishReason }) => finishReason === 'length').length,
         promptTokens: prompts.reduce((sum, { promptIds }) => sum + promptIds.length, 0),
         completionTokens,
@@ -245,6 +259,14 @@ export async function writeSyntheticRun(store: Store, runKey: string, synthetic:
       graderVersion: domain.graderVersion,
       error: null,
     };
+  }
+
+  /** Right answers lie apart from wrong ones, and all of them drift. */
+  function embeddingOf(rolloutId: string, generation: number, quality: number | null): number[] {
+    return Array.from(
+      { length: 8 },
+      (_, i) => (i === 0 ? generation / 4 : i === 1 ? (quality ?? 0) : 0) + random(rolloutId, 'embedding', i),
+    );
   }
 
   async function evaluate(generation: number): Promise<void> {
