@@ -32,7 +32,7 @@ export function inspectCommand(): Command {
 }
 
 function bufferCommand(): Command {
-  return ofRun('buffer', 'the task buffer, the instances that are likeliest to be selected first')
+  return ofRun('buffer', 'the task buffer, the highest learnability first')
     .option('--generation <number>', 'as that generation left it; the newest when left out', wholeNumber)
     .option('--limit <number>', 'entries shown', countingNumber, 20)
     .addHelpText(

@@ -65,7 +65,13 @@ export async function readDynamics(
     });
     if (embeddings.length > 0)
       answers.push(
-        ...(await sampled(store, each, embeddings, config.seed, Math.ceil(mostPoints / generations.length))),
+        ...(await sampled(
+          store,
+          each,
+          embeddings,
+          config.seed,
+          Math.max(1, Math.floor(mostPoints / generations.length)),
+        )),
       );
     before = after;
   }

@@ -21,12 +21,12 @@ export interface BufferLine {
   chance: number;
 }
 
-/** The entries that are likeliest to be selected first. */
+/** Highest learnability first. */
 export function bufferLines(curriculum: Curriculum, config: RunConfig): BufferLine[] {
   const chances = chancesOfSelection(curriculum, config);
   return curriculum.buffer
     .map((entry) => bufferLine(entry, curriculum.generation, chances.get(entry.instance.id) ?? 0))
-    .sort((a, b) => b.chance - a.chance || b.score - a.score || (a.instanceId < b.instanceId ? -1 : 1));
+    .sort((a, b) => b.score - a.score || b.chance - a.chance || (a.instanceId < b.instanceId ? -1 : 1));
 }
 
 function bufferLine(entry: BufferEntry, generation: number, chance: number): BufferLine {

@@ -3,9 +3,14 @@ import type { DynamicsRow, PointRow } from '../../activities/artifacts/records.t
 import { colors, figure, lines, measure, stacked } from './drawing.ts';
 import type { Html } from './html.ts';
 
-/** Colors of an ordered thing: early or shallow ones, late or deep ones, and those between. */
-const [early, late] = ['var(--yellow)', 'var(--purple)'];
-const between = (share: number) => `color-mix(in oklab, ${late} ${Math.round(100 * share)}%, ${early})`;
+/** Colors of an ordered thing, from early or shallow ones by those between to late or deep ones. */
+const scale = ['var(--yellow)', 'var(--teal)', 'var(--purple)'] as const;
+
+/** @param share in [0, 1]. */
+function between(share: number): string {
+  const [from, to] = share < 0.5 ? [scale[0], scale[1]] : [scale[1], scale[2]];
+  return `color-mix(in oklab, ${to} ${Math.round(100 * (share < 0.5 ? 2 * share : 2 * share - 1))}%, ${from})`;
+}
 
 /** Deeper prompts are counted together. */
 const deepest = 5;
@@ -14,7 +19,8 @@ const deepest = 5;
 export function dynamicsFigures(rows: DynamicsRow[], curriculum: boolean): Html[] {
   const has = (value: (row: DynamicsRow) => number | null) => rows.some((row) => value(row) !== null);
   return [
-    ...(curriculum ? [sources(rows), depths(rows), recency(rows)] : []),
+    ...(curriculum ? [sources(rows), depths(rows)] : []),
+    ...(has(({ meanRecency }) => meanRecency) ? [recency(rows)] : []),
     distinct(rows),
     ...(curriculum ? bufferFigures(rows) : []),
     ...(rows.some(({ meanTurn }) => meanTurn > 0)
@@ -209,6 +215,7 @@ export function projectionFigures(points: PointRow[], browsable: ReadonlySet<str
       `UMAP of ${points.length} answers: near ones are alike; directions and the distances between clusters mean nothing. Select one to read it.`,
       [
         { label: `generation ${first}`, color: between(0) },
+        { label: 'half way', color: between(0.5) },
         { label: `generation ${last}`, color: between(1) },
       ],
       ({ generation }) => between((generation - first) / Math.max(1, last - first)),

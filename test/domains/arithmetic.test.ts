@@ -23,7 +23,7 @@ function solve(question: string): number | null {
 test('every problem’s gold answer is right, and every question is distinct', () => {
   const questions = new Set<string>();
   let problems = 0;
-  for (const [name, { size, problem }] of Object.entries(families)) {
+  for (const [name, { size, steps, problem }] of Object.entries(families)) {
     const stride = Math.max(1, Math.floor(size / 5000));
     for (let index = 0; index < size; index += stride) {
       const { question, gold } = problem(index);
@@ -32,8 +32,10 @@ test('every problem’s gold answer is right, and every question is distinct', (
       assert.equal(gradeAnswer(`\\boxed{${gold}}`, gold).verdict, 'correct', `${name}: ${question} ${gold}`);
       const value = solve(question);
       const [over, under = 1] = gold.split('/').map(Number);
-      if (value !== null) assert.ok(Math.abs(over! / under - value) < 1e-9, `${question} ${gold}`);
-      else assert.ok(name.startsWith('word') && Number(gold) >= 0);
+      if (value !== null) {
+        assert.ok(Math.abs(over! / under - value) < 1e-9, `${question} ${gold}`);
+        assert.equal(question.match(/[-+*/]/g)!.length, steps, question);
+      } else assert.ok(name.startsWith('word') && Number(gold) >= 0);
     }
   }
   assert.equal(questions.size, problems);

@@ -20,14 +20,18 @@ async function report(synthetic: Synthetic): Promise<string> {
 /** The page as a browser would have it: parsed, its script run, at the given place (`#generation=2`). */
 function open(page: string, hash = '') {
   const { document } = parseHTML(page);
-  const listeners: Record<string, () => void> = {};
+  const listeners: Record<string, (event?: unknown) => void> = {};
   const location = { hash };
   const script = document.querySelector('script:not([type])')?.textContent ?? '';
   // The script is the page's own text: the test is what a browser does with it.
   const run = new Function('document', 'location', 'addEventListener', script) as (
     ...globals: unknown[]
   ) => void;
-  run(document, location, (event: string, listener: () => void) => (listeners[event] = listener));
+  run(
+    document,
+    location,
+    (event: string, listener: (event?: unknown) => void) => (listeners[event] = listener),
+  );
   const cards = () =>
     [...document.querySelectorAll('#cards > article')].map(({ textContent }) => textContent);
   const goTo = (place: string) => {
@@ -36,7 +40,15 @@ function open(page: string, hash = '') {
     document.getElementById('browse')!.scrollIntoView = () => {};
     listeners['hashchange']!();
   };
-  return { document, cards, goTo, count: () => document.getElementById('count')!.textContent };
+  /** Whether a click on a link to `place` shows it at once, without a change of place. */
+  const clickOn = (place: string) => {
+    let scrolled = false;
+    document.getElementById('browse')!.scrollIntoView = () => void (scrolled = true);
+    const link = document.querySelector(`figure a[href="${place}"]`)!;
+    listeners['click']!({ target: link.firstElementChild });
+    return scrolled;
+  };
+  return { document, cards, goTo, clickOn, count: () => document.getElementById('count')!.textContent };
 }
 
 const page = await report({ generations: 6, evaluations: 2 });
@@ -61,7 +73,7 @@ test('header, key numbers, and a figure for everything measured', () => {
   const numbers = document.querySelector('.numbers')!.textContent.replace(/\s+/g, ' ');
   assert.match(numbers, /Held-out accuracy, first answer [\d.]+ % → [\d.]+ %/);
   const figures = [...document.querySelectorAll('figure')];
-  assert.equal(figures.length, 2 + 4 + 4 + 4 + 2);
+  assert.equal(figures.length, 2 + 4 + 3 + 4 + 8 + 2);
   for (const figure of figures)
     assert.ok(figure.querySelector('svg path, svg circle, svg rect, tbody td'), figure.textContent);
   assert.equal(document.querySelectorAll('table.chain tbody tr').length, 7);
@@ -80,6 +92,80 @@ test('the point of a generation leads to its rollouts', () => {
   assert.equal(browser.count(), '8 groups');
   assert.equal(browser.cards().length, 8);
   for (const card of browser.cards()) assert.match(card, /^generation 3/);
+});
+
+for (const made of [
+  { generations: 70, evaluations: 3, strategy: 'diverge', suffix: 'x'.repeat(300) },
+  { generations: 3, evaluations: 1, strategy: 'exit' },
+] as const)
+  test(`from every point of every figure of ${made.strategy}, rollouts are two clicks away`, async () => {
+    const browser = open(await report(made));
+    const targets = new Set(
+      [...browser.document.querySelectorAll('figure')].flatMap((figure) => {
+        const marks = [...figure.querySelectorAll('svg a')].map((mark) => mark.getAttribute('href')!);
+        assert.ok(marks.length > 0 || figure.querySelector('table'), figure.textContent);
+        return marks;
+      }),
+    );
+    for (let generation = 1; generation <= made.generations; generation++)
+      assert.ok(targets.has(`#generation=${generation}`));
+    assert.ok(targets.has('#from=heldOut'));
+    const dots = [...targets].filter((target) => /^#rollout=g/.test(target));
+    assert.equal(dots.length, made.strategy === 'exit' ? 3 * 64 : 0);
+    for (const target of targets) {
+      // One click, and answers are there to be read.
+      browser.goTo(target);
+      assert.ok(browser.document.querySelector('#cards .rollout .text')?.textContent, target);
+      const asked = /generation=(\d+)$/.exec(target)?.[1];
+      const shown = /^generation (\d+)/.exec(browser.cards()[0]!)?.[1];
+      if (asked !== undefined && asked !== shown)
+        assert.ok(browser.count()!.includes(`generation ${asked} is not in this page’s sample`));
+      if (target.startsWith('#rollout='))
+        assert.ok(browser.cards()[0]!.includes(target.slice('#rollout='.length)));
+    }
+  });
+
+test('a point that was selected before is shown again', () => {
+  const browser = open(page);
+  browser.goTo('#generation=3');
+  browser.goTo('#generation=4');
+  assert.equal(browser.clickOn('#generation=4'), true);
+  assert.equal(browser.clickOn('#generation=5'), false);
+});
+
+test('dynamics: what the curriculum did, and where answers lie when they were embedded', async () => {
+  const titles = (made: string) =>
+    [...parseHTML(made).document.querySelectorAll('h3')].map((h3) => h3.textContent);
+  const exit = titles(await report({ generations: 3, evaluations: 0, strategy: 'exit' }));
+  for (const title of [
+    'Where the prompts came from',
+    'Depth of the prompts',
+    'Age of what was selected',
+    'Distinct training instances so far',
+    'Learnability in the task buffer',
+    'Age of the scores',
+    'Steps of the gold solutions',
+    'Distance between answers',
+    'Angle between answers',
+    'Answers in the embedding space, by generation',
+    'The same answers, by quality',
+  ])
+    assert.ok(exit.includes(title), title);
+  assert.ok(!exit.includes('Starting turn'), 'arithmetic has one turn');
+  const grpo = titles(await report({ generations: 2, evaluations: 0, strategy: 'grpo' }));
+  assert.ok(grpo.includes('Distinct training instances so far'));
+  for (const title of [
+    'Age of what was selected',
+    'Distance between answers',
+    'The same answers, by quality',
+  ])
+    assert.ok(!grpo.includes(title), title);
+});
+
+test('the projection is the same each time', async () => {
+  const made = { generations: 2, evaluations: 0, strategy: 'exit' } as const;
+  const dots = (text: string) => text.match(/<circle[^>]*>/g)!.join('');
+  assert.equal(dots(await report(made)), dots(await report(made)));
 });
 
 test('groups are filtered by step, family, outcome and words, and show answer after answer', () => {
