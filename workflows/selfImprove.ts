@@ -14,7 +14,9 @@ export async function selfImprove(input: unknown): Promise<SelfImproveResult> {
   const pass = openGate(false);
   const show = showDepths('Self-improvement');
   const opened = await open(request, { graded: false, ofRun: false });
-  const { runKey, head, name = '' } = opened;
+  const { runKey, head } = opened;
+  // Every evaluation but a run's own has one.
+  const name = opened.name!;
   const at = show.bind(null, opened);
   const depths = await playDepths(opened, pass, at);
   at('collect', opened.depth + 1);
