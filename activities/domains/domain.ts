@@ -45,6 +45,8 @@ export interface Domain {
   readonly rewardMode: 'verification' | 'improvement';
   /** A completion ends right after any of these. */
   readonly stopStrings: readonly string[];
+  /** An episode ends after so many turns at the latest, whatever `observe` says. */
+  readonly maxTurns: number;
   taskIds(split: Split): readonly string[];
   /** Throws when the id is unknown. */
   task(id: string): BaseTask;

@@ -1,5 +1,6 @@
 import { openArithmetic } from './arithmetic/arithmetic.ts';
 import type { OpenDomain } from './domain.ts';
+import { openLedger } from './ledger/ledger.ts';
 import { openProblems } from './problems/problems.ts';
 
 /**
@@ -11,6 +12,8 @@ export const openDomain: OpenDomain = (config) => {
   switch (config.name) {
     case 'arithmetic':
       return openArithmetic(config);
+    case 'ledger':
+      return openLedger(config);
     case 'problems':
       return openProblems(config);
   }

@@ -2,17 +2,34 @@ import { z } from 'zod';
 
 const count = z.int().positive();
 
-/** Which generated-arithmetic families, in what proportion. A weight of 0 leaves a family out. */
-const ArithmeticDomain = z.strictObject({
-  name: z.literal('arithmetic'),
-  /** family name → weight; the domain names the families it knows. */
-  families: z.record(z.string(), z.number().nonnegative()),
+/** Problem sets that a domain generates. */
+const generatedTasks = {
   /** Distinct training problems, the task set M. */
   trainTasks: count,
   /** Distinct held-out problems, disjoint from training. */
   heldOutTasks: count,
   /** Seed of the problem sets, apart from the run's seed so that runs can share problems. */
   taskSeed: z.int().nonnegative(),
+};
+
+/** Which generated-arithmetic families, in what proportion. A weight of 0 leaves a family out. */
+const ArithmeticDomain = z.strictObject({
+  name: z.literal('arithmetic'),
+  /** family name → weight; the domain names the families it knows. */
+  families: z.record(z.string(), z.number().nonnegative()),
+  ...generatedTasks,
+});
+
+/** A till that is told, turn by turn, what comes and goes. */
+const LedgerDomain = z.strictObject({
+  name: z.literal('ledger'),
+  /** Turns of an episode: each task has a number from `least` to `most`. */
+  turns: z
+    .strictObject({ least: count, most: count.max(16) })
+    .refine(({ least, most }) => least <= most, { error: 'least is more than most' }),
+  /** Most coins that come or go at once. */
+  largest: count.max(1000),
+  ...generatedTasks,
 });
 
 /** A problem of one's own. */
@@ -49,7 +66,7 @@ const ProblemsDomain = z.strictObject({
 });
 
 /** One entry per domain; the `name` decides which. */
-export const DomainConfig = z.discriminatedUnion('name', [ArithmeticDomain, ProblemsDomain]);
+export const DomainConfig = z.discriminatedUnion('name', [ArithmeticDomain, LedgerDomain, ProblemsDomain]);
 export type DomainConfig = z.infer<typeof DomainConfig>;
 export type DomainOf<Name extends DomainConfig['name']> = Extract<DomainConfig, { name: Name }>;
 
@@ -59,6 +76,7 @@ export function taskCounts(
 ): Record<'train' | 'heldOut', { tasks: number; key: string }> {
   switch (domain.name) {
     case 'arithmetic':
+    case 'ledger':
       return {
         train: { tasks: domain.trainTasks, key: 'trainTasks' },
         heldOut: { tasks: domain.heldOutTasks, key: 'heldOutTasks' },

@@ -27,6 +27,7 @@ export function openArithmetic(config: DomainOf<'arithmetic'>): Domain {
     graderVersion: 'arithmetic-1',
     rewardMode: 'verification',
     stopStrings: [],
+    maxTurns: 1,
     taskIds: (split) => ids[split],
     task: taskOf,
     observe: () => ({ done: true, feedback: null }),

@@ -33,6 +33,7 @@ export function openProblems({ train, heldOut, instruction }: DomainOf<'problems
     graderVersion: 'problems-1',
     rewardMode: 'verification',
     stopStrings: [],
+    maxTurns: 1,
     taskIds: (split) => ids[split],
     task: (id): BaseTask => {
       const { question, answer } = problemOf(id);

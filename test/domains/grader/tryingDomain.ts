@@ -10,6 +10,7 @@ export const openDomain: OpenDomain = (config): Domain => {
     graderVersion: '1',
     rewardMode: 'verification',
     stopStrings: [],
+    maxTurns: 1,
     taskIds: () => [],
     task: (id) => ({ id, family: 'trying', request: [], gold: '' }),
     observe: () => ({ done: true, feedback: null }),
