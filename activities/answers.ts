@@ -3,9 +3,13 @@ import type { Ref } from '../workflows/contract/ref.ts';
 import { decodeGraded, decodeRollouts } from './artifacts/parquet.ts';
 import type { GradedRow, Plan, RolloutRow } from './artifacts/records.ts';
 import type { Store } from './artifacts/store.ts';
+import { episodesOf } from './episode.ts';
 
 /** A rollout with what the grader said of it. */
-export type Answer = RolloutRow & Omit<GradedRow, 'rolloutId'>;
+export interface Answer extends RolloutRow, Omit<GradedRow, 'rolloutId'> {
+  /** Its answers in the turns played after it; none in single-turn domains. */
+  later: RolloutRow[];
+}
 
 /** The answers to a plan's prompts, one list a prompt, shards merged in ordinal order (invariant 3). */
 export async function readAnswers(
@@ -25,7 +29,7 @@ export async function readAnswers(
         grade,
       ]),
     );
-    for (const row of rows) {
+    for (const [row, ...later] of episodesOf(rows)) {
       const grade = grades.get(row.rolloutId);
       const group = answers[row.ordinal];
       if (!grade || !group)
@@ -33,7 +37,7 @@ export async function readAnswers(
           'ArtifactCorrupt',
           `${ref.key} and ${gradedRef.key} disagree about rollout ${row.rolloutId}`,
         );
-      group.push({ ...row, ...grade });
+      group.push({ ...row, ...grade, later });
     }
   }
   return answers;

@@ -7,6 +7,7 @@ import { decodeGroups } from './artifacts/parquet.ts';
 import type { GroupRow } from './artifacts/records.ts';
 import { mean } from './curriculum/statistics.ts';
 import type { Dependencies } from './dependencies.ts';
+import { episodesOf } from './episode.ts';
 import { loadState } from './state.ts';
 
 /** Writes the generation's manifest: the one atomic step that makes it part of the run. */
@@ -58,7 +59,7 @@ export function commit(dependencies: Dependencies) {
     return {
       head,
       meanReward: metrics.meanReward,
-      truncatedShare: metrics.truncated / rows.length,
+      truncatedShare: metrics.truncated / episodesOf(rows).length,
       failedShare: failed / score.conservation.drawn,
       mismatch: update.metrics?.samplerMismatch ?? null,
       summary,
@@ -106,20 +107,24 @@ export function observe(
   };
 }
 
+/** Qualities, rewards and truncation are those of rollouts; tokens are those of all their turns. */
 function measure(rows: GroupRow[], { drafts, score, update }: CommitInput): GenerationMetrics {
+  const episodes = episodesOf(rows);
+  const answers = episodes.map(([answer]) => answer);
+  const laterTurns = episodes.flatMap(([, ...later]) => later);
   const byStep: GenerationMetrics['byStep'] = {};
-  for (const step of new Set(rows.map((row) => row.step))) {
-    const ofStep = rows.filter((row) => row.step === step);
+  for (const step of new Set(answers.map((row) => row.step))) {
+    const ofStep = answers.filter((row) => row.step === step);
     byStep[step] = {
       prompts: new Set(ofStep.map((row) => row.ordinal)).size,
       meanQuality: mean(ofStep.map((row) => row.quality ?? 0)),
       meanReward: mean(ofStep.map((row) => row.reward)),
     };
   }
-  const prompts = new Map(rows.map((row) => [row.ordinal, row.promptIds.length]));
+  const prompts = new Map(answers.map((row) => [row.ordinal, row.promptIds.length]));
   return {
     meanReward: score.meanReward,
-    meanQuality: mean(rows.map((row) => row.quality ?? 0)),
+    meanQuality: mean(answers.map((row) => row.quality ?? 0)),
     byStep,
     groupsWithSignal: score.groupsWithSignal,
     bufferSize: score.buffer.size,
@@ -129,8 +134,11 @@ function measure(rows: GroupRow[], { drafts, score, update }: CommitInput): Gene
     selection: score.selection,
     meanDiversity: score.meanDiversity,
     ...(drafts && { drafts: drafts.metrics }),
-    truncated: rows.filter((row) => row.finishReason === 'length').length,
-    promptTokens: [...prompts.values()].reduce((sum, length) => sum + length, 0),
+    truncated: episodes.filter((turns) => turns.some(({ finishReason }) => finishReason === 'length')).length,
+    promptTokens: [...prompts.values(), ...laterTurns.map(({ promptIds }) => promptIds.length)].reduce(
+      (sum, length) => sum + length,
+      0,
+    ),
     completionTokens: rows.reduce((sum, row) => sum + row.completionIds.length, 0),
     update: update.metrics,
   };

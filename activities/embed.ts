@@ -4,9 +4,10 @@ import { once } from './artifacts/once.ts';
 import { decodeRollouts, encodeEmbeddings } from './artifacts/parquet.ts';
 import { secondsSince, withHeartbeat } from './boundary.ts';
 import type { Dependencies } from './dependencies.ts';
+import { episodesOf } from './episode.ts';
 import { assertEmbedder, assertModel, loadState } from './state.ts';
 
-/** Embeds the answers of a shard, for the diversity bonus (ExIt §4.2). */
+/** Embeds the answers to a shard's prompts, for the diversity bonus (ExIt §4.2). */
 export function embed(dependencies: Dependencies) {
   return (input: EmbedInput): Promise<EmbedResult> =>
     withHeartbeat((call) => {
@@ -16,7 +17,8 @@ export function embed(dependencies: Dependencies) {
       return once(store, key, [rollouts.sha256], EmbedResult, async () => {
         const started = performance.now();
         const state = await loadState(store, input);
-        const rows = await decodeRollouts(await store.read(rollouts), rollouts.key);
+        const decoded = await decodeRollouts(await store.read(rollouts), rollouts.key);
+        const rows = episodesOf(decoded).map(([answer]) => answer);
         const groups = [...new Set(rows.map(({ ordinal }) => ordinal))].map((ordinal) =>
           rows.filter((row) => row.ordinal === ordinal),
         );

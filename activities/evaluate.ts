@@ -5,12 +5,12 @@ import { once } from './artifacts/once.ts';
 import { decodeRollouts, encodeGraded } from './artifacts/parquet.ts';
 import type { GradedRow, Plan } from './artifacts/records.ts';
 import { secondsSince, withHeartbeat } from './boundary.ts';
-import { answered } from './curriculum/identity.ts';
 import { mean } from './curriculum/statistics.ts';
 import type { Dependencies } from './dependencies.ts';
+import { episodesOf, historyOf } from './episode.ts';
 import { loadState, readJson } from './state.ts';
 
-/** Verifies the answers of a shard in grader processes that can be killed. A grader's error is a row, not a failure. */
+/** Verifies the finished histories of a shard in grader processes that can be killed. A grader's error is a row, not a failure. */
 export function evaluate(dependencies: Dependencies) {
   return (input: EvaluateInput): Promise<EvaluateResult> =>
     withHeartbeat((call) => {
@@ -21,23 +21,25 @@ export function evaluate(dependencies: Dependencies) {
         const started = performance.now();
         const { config } = await loadState(store, input);
         const plan = (await readJson(store, input.plan)) as Plan;
-        const rollouts = await decodeRollouts(await store.read(input.rollouts), input.rollouts.key);
+        const rows = await decodeRollouts(await store.read(input.rollouts), input.rollouts.key);
         const domain = dependencies.openDomain(config.domain);
-        const items = rollouts.map((row) => {
+        const episodes = episodesOf(rows);
+        const items = episodes.map((answers) => {
+          const [row] = answers;
           const prompt = plan.prompts[row.ordinal];
           if (!prompt)
             throw new TypedFailure(
               'ArtifactCorrupt',
               `${input.rollouts.key} has a rollout of prompt ${row.ordinal}, which ${input.plan.key} lacks`,
             );
-          return { taskId: row.baseTaskId, history: answered(prompt.instance, row.completion) };
+          return { taskId: row.baseTaskId, history: historyOf(domain, prompt.instance, answers) };
         });
         const graded = await dependencies.graders.grade(config.domain, items, {
           timeoutMs: config.graderTimeoutMs,
           signal: call.signal,
           onProgress: (done, total) => call.onProgress?.({ phase: 'grading', done, total, tokens: 0 }),
         });
-        const rows = rollouts.map(({ rolloutId }, index): GradedRow => {
+        const grades = episodes.map(([{ rolloutId }], index): GradedRow => {
           const outcome = graded[index];
           const base = { rolloutId, graderVersion: domain.graderVersion };
           return outcome && 'grade' in outcome
@@ -52,14 +54,14 @@ export function evaluate(dependencies: Dependencies) {
         });
         const ref = await store.put(
           keys.graded(runKey, place, shard.ordinal),
-          encodeGraded(rows),
+          encodeGraded(grades),
           'application/vnd.apache.parquet',
         );
-        const qualities = rows.flatMap(({ quality }) => (quality === null ? [] : [quality]));
+        const qualities = grades.flatMap(({ quality }) => (quality === null ? [] : [quality]));
         return {
           graded: ref,
           meanQuality: mean(qualities),
-          failed: rows.length - qualities.length,
+          failed: grades.length - qualities.length,
           seconds: secondsSince(started),
         };
       });

@@ -1,14 +1,17 @@
-import type { SamplingConfig } from '../workflows/contract/config.ts';
+import type { RunConfig, SamplingConfig } from '../workflows/contract/config.ts';
 import { IterateResult, type IterateInput, type Place } from '../workflows/contract/steps.ts';
 import { keys } from './artifacts/keys.ts';
 import { once } from './artifacts/once.ts';
 import { encodeRollouts } from './artifacts/parquet.ts';
-import type { Plan, RolloutRow } from './artifacts/records.ts';
+import type { Plan } from './artifacts/records.ts';
 import { secondsSince, withHeartbeat } from './boundary.ts';
 import type { Dependencies } from './dependencies.ts';
+import { playEpisodes } from './play.ts';
+import type { SampleOptions } from './policy/policy.ts';
+import { createPlanner } from './sample.ts';
 import { assertModel, blobOf, loadState, readJson } from './state.ts';
 
-/** Plays each prompt of a shard G times with the head's policy. */
+/** Plays each prompt of a shard G times with the head's policy, each to the end of its episode. */
 export function iterate(dependencies: Dependencies) {
   return (input: IterateInput): Promise<IterateResult> =>
     withHeartbeat((call) => {
@@ -20,42 +23,24 @@ export function iterate(dependencies: Dependencies) {
         const state = await loadState(store, input);
         const { manifest, config } = state;
         const plan = (await readJson(store, input.plan)) as Plan;
-        const prompts = plan.prompts.slice(shard.first, shard.first + shard.count);
         const device = await dependencies.device(config);
         const tokenizer = await dependencies.tokenizer(config.model);
+        const domain = dependencies.openDomain(config.domain);
         const policy = manifest.observed.artifacts.policy;
-        const completions = await device.generate(
-          blobOf(store, policy),
-          prompts.map(({ promptIds, seeds }) => ({ tokenIds: promptIds, keys: seeds })),
+        const options = optionsFor(place, config, domain.stopStrings);
+        const rows = await playEpisodes(
+          plan.prompts.slice(shard.first, shard.first + shard.count),
           {
-            maxNewTokens: config.sampling.maxNewTokens,
-            ...(place.kind === 'generation' || place.kind === 'drafts'
-              ? { ...drawing(config.sampling), precision: config.sampling.precision }
-              : { ...drawing(config.evaluation), precision: 'float32' }),
-            stopStrings: dependencies.openDomain(config.domain).stopStrings,
+            generate: (prompts, on) => device.generate(blobOf(store, policy), prompts, options, on),
+            domain,
+            plan: createPlanner(domain, tokenizer, config),
+            decode: (tokenIds) => tokenizer.decode(tokenIds),
+            improvements: place.kind === 'evaluation' ? place.depth : 0,
           },
+          { prefix: rolloutPrefix(place), generation: plan.generation, policy: policy.sha256 },
           call,
         );
         await assertModel(device, state);
-        const rows = prompts.flatMap((prompt, index) =>
-          (completions[index] ?? []).map((completion, rollout): RolloutRow => {
-            const { instance: _, promptText, seeds, ...columns } = prompt;
-            return {
-              ...columns,
-              rolloutId: rolloutIdOf(place, prompt.ordinal, rollout),
-              generation: plan.generation,
-              rollout,
-              prompt: promptText,
-              completion: tokenizer.decode(completion.tokenIds),
-              completionIds: completion.tokenIds,
-              logProbs: completion.logProbs,
-              policyLogProbs: completion.policyLogProbs,
-              finishReason: completion.finishReason,
-              seed: seeds[rollout] ?? '',
-              policy: policy.sha256,
-            };
-          }),
-        );
         const ref = await store.put(
           keys.rollouts(runKey, place, shard.ordinal),
           encodeRollouts(rows),
@@ -75,15 +60,26 @@ export function iterate(dependencies: Dependencies) {
     });
 }
 
-/**
- * `g7/3/5`: generation 7, prompt 3, rollout 5; `g7/draft/3/0`: its first draft. `e7/k2/3/0`: evaluation of generation 7
- * at depth 2; `e7-mine/k2/3/0`: the one named `mine`; `e7-mine/r/3/0`: its independent answers.
- */
-function rolloutIdOf(place: Place, ordinal: number, rollout: number): string {
-  return `${folderOf(place)}/${ordinal}/${rollout}`;
+function optionsFor(
+  place: Place,
+  { sampling, evaluation }: RunConfig,
+  stopStrings: readonly string[],
+): SampleOptions {
+  return {
+    maxNewTokens: sampling.maxNewTokens,
+    ...(place.kind === 'generation' || place.kind === 'drafts'
+      ? { ...drawing(sampling), precision: sampling.precision }
+      : { ...drawing(evaluation), precision: 'float32' }),
+    stopStrings,
+  };
 }
 
-function folderOf(place: Place): string {
+/**
+ * What the ids of a place's rollouts begin with. `g7/3/5`: generation 7, prompt 3, rollout 5; `g7/draft/3/0`: its first
+ * draft. `e7/k2/3/0`: evaluation of generation 7 at depth 2; `e7-mine/k2/3/0`: the one named `mine`; `e7-mine/r/3/0`: its
+ * independent answers.
+ */
+function rolloutPrefix(place: Place): string {
   switch (place.kind) {
     case 'generation':
       return `g${place.generation}`;

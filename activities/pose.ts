@@ -3,16 +3,19 @@ import { keys } from './artifacts/keys.ts';
 import { once } from './artifacts/once.ts';
 import { decodeRollouts } from './artifacts/parquet.ts';
 import type { Plan, PlannedPrompt, RolloutRow } from './artifacts/records.ts';
-import { answered, baseInstance, instanceOf } from './curriculum/identity.ts';
+import { baseInstance, instanceOf } from './curriculum/identity.ts';
 import type { Draw } from './curriculum/types.ts';
 import type { Dependencies } from './dependencies.ts';
+import type { Domain } from './domains/domain.ts';
+import { episodesOf, reply } from './episode.ts';
 import { createPlanner, storePlan } from './sample.ts';
 import { loadState, readJson } from './state.ts';
 
 /**
  * Plans one depth of an evaluation: at k = 0 each held-out problem's own request, at k > 0 the improve prompt on
- * every answer of depth k − 1, whatever it scored. Or its independent answers: as many more first answers to each
- * problem as it gets iterates.
+ * every answer of depth k − 1, whatever it scored. Where an episode goes on, `iterate` takes as many steps at each later
+ * turn: with k steps at every turn, another history follows for each k. Or its independent answers: as many more first
+ * answers to each problem as it gets iterates.
  */
 export function pose(dependencies: Dependencies) {
   return async (input: PoseInput): Promise<PlanResult> => {
@@ -42,15 +45,13 @@ export function pose(dependencies: Dependencies) {
       if (previous && place.kind === 'evaluation') {
         const before = (await readJson(store, previous.plan)) as Plan;
         for (const ref of previous.rollouts)
-          for (const row of await decodeRollouts(await store.read(ref), ref.key)) {
-            const sample = place.depth === 1 ? row.rollout : row.ordinal;
-            add({ step: 'improve', instance: nextInstance(before, row) }, 1, [
+          for (const [row] of episodesOf(await decodeRollouts(await store.read(ref), ref.key)))
+            add({ step: 'improve', instance: nextInstance(domain, before, row) }, 1, [
               'evaluation',
               row.baseTaskId,
-              sample,
+              place.depth === 1 ? row.rollout : row.ordinal,
               place.depth,
             ]);
-          }
       } else {
         const [answers, identity] =
           place.kind === 'evaluation'
@@ -76,13 +77,13 @@ export function pose(dependencies: Dependencies) {
 }
 
 /** Where an answer leaves its problem: one iterate deeper. */
-function nextInstance(plan: Plan, row: RolloutRow) {
+function nextInstance(domain: Domain, plan: Plan, row: RolloutRow) {
   const { instance } = plan.prompts[row.ordinal]!;
   return instanceOf({
     baseTaskId: row.baseTaskId,
     turn: row.turn,
     depth: row.depth + 1,
-    history: answered(instance, row.completion),
+    history: reply(domain, row.baseTaskId, instance.history, row.completion).history,
     quality: null,
     parent: { instanceId: row.instanceId, rolloutId: row.rolloutId },
   });

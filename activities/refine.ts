@@ -28,14 +28,14 @@ export function refine(dependencies: Dependencies) {
       const { config } = await loadState(store, input);
       const drafted = (await readJson(store, input.plan)) as Plan;
       const drafts = await readAnswers(store, drafted, input.rollouts, input.graded);
+      const domain = dependencies.openDomain(config.domain);
       const draws = drafted.prompts.map((prompt, ordinal) =>
         refinementOf(
           prompt,
-          drafts[ordinal]!.map((draft) => outcomeOf(draft, new Map())),
+          drafts[ordinal]!.map((draft) => outcomeOf(draft, prompt.instance, domain, new Map())),
           config.seed,
         ),
       );
-      const domain = dependencies.openDomain(config.domain);
       const planner = createPlanner(domain, await dependencies.tokenizer(config.model), config);
       const prompts = draws.map((draw) =>
         planner(draw, config.sampling.rolloutsPerPrompt, [

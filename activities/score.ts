@@ -9,8 +9,10 @@ import type { Store } from './artifacts/store.ts';
 import { secondsSince } from './boundary.ts';
 import { scoreGeneration } from './curriculum/score.ts';
 import { bufferStatistics, mean } from './curriculum/statistics.ts';
-import type { Outcome } from './curriculum/types.ts';
+import type { Instance, Outcome } from './curriculum/types.ts';
 import type { Dependencies } from './dependencies.ts';
+import type { Domain } from './domains/domain.ts';
+import { historyOf } from './episode.ts';
 import { readAnswers, type Answer } from './answers.ts';
 import { loadCurriculum, loadState, readJson } from './state.ts';
 
@@ -33,6 +35,7 @@ export function score(dependencies: Dependencies) {
       const plan = (await readJson(store, input.plan)) as Plan;
       const answers = await readAnswers(store, plan, input.rollouts, input.graded);
       const embeddings = await readEmbeddings(store, input.embeddings);
+      const domain = dependencies.openDomain(state.config.domain);
       const scored = scoreGeneration({
         curriculum: await loadCurriculum(store, state),
         draws: plan.prompts.map(({ ordinal, step, source, instance }) => ({
@@ -41,17 +44,20 @@ export function score(dependencies: Dependencies) {
           source,
           instance,
         })),
-        outcomes: answers.map((group) => group.map((answer) => outcomeOf(answer, embeddings))),
+        outcomes: answers.map((group, ordinal) =>
+          group.map((answer) => outcomeOf(answer, plan.prompts[ordinal]!.instance, domain, embeddings)),
+        ),
         config: state.config,
-        domainReward: dependencies.openDomain(state.config.domain).rewardMode,
+        domainReward: domain.rewardMode,
         generation,
         cursor: plan.cursor ?? { epoch: 0, position: 0 },
       });
       const rows = scored.groups.flatMap((group, ordinal) =>
-        group.rollouts.map(({ reward, advantage, diversity }, rollout): GroupRow => {
-          const answer = answers[ordinal]![rollout]!;
+        group.rollouts.flatMap(({ reward, advantage, diversity }, rollout): GroupRow[] => {
+          const { later, ...answer } = answers[ordinal]![rollout]!;
           const { learnability, dropped } = group;
-          return { ...answer, reward, advantage, diversity, learnability, dropped };
+          const scores = { reward, advantage, diversity, learnability, dropped };
+          return [answer, ...later].map((turn) => ({ ...answer, ...turn, ...scores }));
         }),
       );
       const [groups, curriculum] = await Promise.all([
@@ -85,13 +91,22 @@ async function readEmbeddings(store: Store, refs: readonly Ref[]): Promise<Map<s
 const meanOrNull = (numbers: readonly number[]) => (numbers.length === 0 ? null : mean(numbers));
 
 /** An answer as the algorithm sees it; with its embedding, where there is one. */
-export function outcomeOf(answer: Answer, embeddings: ReadonlyMap<string, number[]>): Outcome {
+export function outcomeOf(
+  answer: Answer,
+  instance: Instance,
+  domain: Domain,
+  embeddings: ReadonlyMap<string, number[]>,
+): Outcome {
   const embedding = embeddings.get(answer.rolloutId);
+  const turns = [answer, ...answer.later];
+  const history = historyOf(domain, instance, turns);
   return {
     rolloutId: answer.rolloutId,
     quality: answer.quality ?? 0,
     response: answer.completion,
-    truncated: answer.finishReason === 'length',
+    feedback: history[instance.turn]?.feedback ?? null,
+    laterTurns: history.slice(instance.turn + 1),
+    truncated: turns.some(({ finishReason }) => finishReason === 'length'),
     failure: answer.error,
     ...(embedding && { embedding }),
   };

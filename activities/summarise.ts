@@ -80,7 +80,9 @@ export function summarise(dependencies: Dependencies) {
           pass: passK[k] ?? 0,
           corrected: correctedK[k] ?? 0,
           broken: brokenK[k] ?? 0,
-          tokens: (answersK[k] ?? []).reduce((sum, { completionIds }) => sum + completionIds.length, 0),
+          tokens: (answersK[k] ?? [])
+            .flatMap((answer) => [answer, ...answer.later])
+            .reduce((sum, { completionIds }) => sum + completionIds.length, 0),
         })),
         delta,
         ...(fresh && {
@@ -120,19 +122,10 @@ function chunks<Item>(items: readonly Item[], size: number): Item[][] {
 }
 
 function rowOf(answer: Answer, sample: number): EvaluationRow {
-  const { baseTaskId, family, gold, depth, prompt, promptIds, completion, completionIds } = answer;
-  const {
-    logProbs,
-    policyLogProbs,
-    finishReason,
-    seed,
-    policy,
-    quality,
-    verdict,
-    answer: read,
-    graderVersion,
-    error,
-  } = answer;
+  const last = answer.later.at(-1) ?? answer;
+  const { baseTaskId, family, gold, depth, prompt, promptIds, completion, completionIds } = last;
+  const { logProbs, policyLogProbs, finishReason, seed, policy } = last;
+  const { quality, verdict, answer: read, graderVersion, error } = answer;
   return {
     ...{ taskId: baseTaskId, family, gold, depth, sample, prompt, promptIds, completion, completionIds },
     ...{ logProbs, policyLogProbs, finishReason, seed, policy },

@@ -1,37 +1,46 @@
 import type { TrainingConfig } from '../workflows/contract/config.ts';
 import type { GroupRow } from './artifacts/records.ts';
+import { episodesOf } from './episode.ts';
 import type { TrainGroup } from './policy/policy.ts';
 
+type Row = Pick<
+  GroupRow,
+  | 'rolloutId'
+  | 'ordinal'
+  | 'dropped'
+  | 'promptIds'
+  | 'completionIds'
+  | 'logProbs'
+  | 'policyLogProbs'
+  | 'advantage'
+  | 'finishReason'
+>;
+
 /**
- * The groups that an update trains on, in ordinal order: those that were not dropped. With `mask`, truncated answers
- * stay in their group but give no gradient (decision 26); each group has another, or it had been dropped as overlong.
+ * The groups that an update trains on, in ordinal order: those that were not dropped. With `mask`, truncated rollouts
+ * stay in their group but give no gradient in any of their turns (decision 26); each group has another, or it had been
+ * dropped as overlong.
  */
-export function trainGroups(
-  rows: readonly Pick<
-    GroupRow,
-    | 'ordinal'
-    | 'dropped'
-    | 'promptIds'
-    | 'completionIds'
-    | 'logProbs'
-    | 'policyLogProbs'
-    | 'advantage'
-    | 'finishReason'
-  >[],
-  overlong: TrainingConfig['overlong'],
-): TrainGroup[] {
+export function trainGroups(rows: readonly Row[], overlong: TrainingConfig['overlong']): TrainGroup[] {
   const groups = new Map<number, TrainGroup>();
-  for (const row of rows) {
-    if (row.dropped !== null) continue;
+  for (const [row, ...later] of episodesOf(rows.filter(({ dropped }) => dropped === null))) {
     const group = groups.get(row.ordinal) ?? { promptIds: row.promptIds, completions: [] };
     groups.set(row.ordinal, group);
+    const truncated = [row, ...later].some(({ finishReason }) => finishReason === 'length');
     group.completions.push({
-      tokenIds: row.completionIds,
-      logProbs: row.logProbs,
-      policyLogProbs: row.policyLogProbs,
+      ...sampledOf(row),
       advantage: row.advantage,
-      trained: overlong === 'train' || row.finishReason !== 'length',
+      trained: overlong === 'train' || !truncated,
+      ...(later.length > 0 && {
+        laterTurns: later.map((turn) => ({ promptIds: turn.promptIds, ...sampledOf(turn) })),
+      }),
     });
   }
   return [...groups.values()];
 }
+
+const sampledOf = ({ completionIds, logProbs, policyLogProbs }: Row) => ({
+  tokenIds: completionIds,
+  logProbs,
+  policyLogProbs,
+});

@@ -3,7 +3,9 @@ import { test } from 'node:test';
 import { trainGroups } from '../activities/trainGroups.ts';
 import type { FinishReason } from '../activities/policy/policy.ts';
 
+let rollouts = 0;
 const row = (ordinal: number, finishReason: FinishReason, dropped: string | null = null) => ({
+  rolloutId: `g1/${ordinal}/${rollouts++}`,
   ordinal,
   finishReason,
   dropped,
@@ -47,4 +49,17 @@ test('a completion keeps its tokens, log-probs and advantage', () => {
       ],
     },
   ]);
+});
+
+test('an answer brings the later turns of its rollout along; cut off in one of them it is masked in all', () => {
+  const [first, cutOff, other] = [row(4, 'stop'), row(4, 'length'), row(4, 'stop')];
+  const later = { ...cutOff, rolloutId: first.rolloutId, promptIds: [8, 9], completionIds: [7] };
+  const [group] = trainGroups([first, later, other], 'mask');
+  assert.deepEqual(
+    group?.completions.map(({ trained, laterTurns }) => [trained, laterTurns]),
+    [
+      [false, [{ promptIds: [8, 9], tokenIds: [7], logProbs: [-1, -2], policyLogProbs: [-1, -2] }]],
+      [true, undefined],
+    ],
+  );
 });

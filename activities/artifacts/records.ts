@@ -32,7 +32,10 @@ export interface Plan {
   cursor: Curriculum['cursor'] | null;
 }
 
-/** A row of rollouts-NN.parquet: one sampled completion. */
+/**
+ * A row of rollouts-NN.parquet: one sampled completion. A rollout's rows stand side by side under its id: the answer to
+ * its prompt, then those of the turns played after it, each with the prompt and the instance it was sampled from.
+ */
 export interface RolloutRow {
   rolloutId: string;
   generation: number;
@@ -80,7 +83,10 @@ export interface EmbeddingRow {
   embedding: number[];
 }
 
-/** A row of groups.parquet: everything about one rollout that an audit needs, and what the update trains on. */
+/**
+ * A row of groups.parquet: everything about one completion that an audit needs, and what the update trains on. Grade,
+ * reward and advantage are those of its rollout.
+ */
 export interface GroupRow extends RolloutRow, Omit<GradedRow, 'rolloutId'> {
   reward: number;
   /** As trained on: with the diversity bonus, where there is one. */
@@ -92,7 +98,10 @@ export interface GroupRow extends RolloutRow, Omit<GradedRow, 'rolloutId'> {
   dropped: string | null;
 }
 
-/** A row of an evaluation's depth-K.parquet: one answer to a held-out problem at depth k, and its grade. */
+/**
+ * A row of an evaluation's depth-K.parquet: one answer to a held-out problem at depth k, and its grade. Of an episode
+ * of several turns it is the last answer; its prompt shows those before.
+ */
 export interface EvaluationRow extends Omit<GradedRow, 'rolloutId'> {
   taskId: string;
   family: string;

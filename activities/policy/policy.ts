@@ -73,7 +73,17 @@ export interface TrainGroup {
     advantage: number;
     /** False: counted, but gives no gradient (overlong answers). */
     trained: boolean;
+    /** The turns its rollout played after it, trained with the same advantage; absent when there are none. */
+    laterTurns?: LaterTurn[];
   }[];
+}
+
+/** The answer of a later turn of an episode, to a prompt of its own. */
+export interface LaterTurn {
+  promptIds: number[];
+  tokenIds: number[];
+  logProbs: number[];
+  policyLogProbs: number[];
 }
 
 export interface UpdateRequest {

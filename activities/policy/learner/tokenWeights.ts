@@ -2,11 +2,12 @@ import type { TrainingConfig } from '../../../workflows/contract/config.ts';
 import type { TrainGroup } from '../policy.ts';
 
 /**
- * What one token of each completion weighs in the loss: `weights[group][completion]`. A completion with
- * `trained: false` weighs nothing. The groups are those of one optimizer step. With N groups of G completions, |o| the tokens of a completion:
- * - `sequence`: 1 / (N · G · |o|), the printed objective (ExIt §2.2): untrained completions count in G;
- * - `token`: 1 / (tokens of all trained completions), so that long answers weigh more;
- * - `constant`: 1 / (N · G · maxNewTokens), free of length (Dr. GRPO): untrained completions count in G.
+ * What one token of each rollout weighs in the loss, in whichever turn: `weights[group][completion]`. A rollout with
+ * `trained: false` weighs nothing. The groups are those of one optimizer step. With N groups of G rollouts, |o| the
+ * tokens that a rollout's completions have in all its turns:
+ * - `sequence`: 1 / (N · G · |o|), the printed objective (ExIt §2.2): untrained rollouts count in G;
+ * - `token`: 1 / (tokens of all trained rollouts), so that long answers weigh more;
+ * - `constant`: 1 / (N · G · maxNewTokens), free of length (Dr. GRPO): untrained rollouts count in G.
  */
 export function tokenWeights(
   groups: readonly TrainGroup[],
@@ -15,13 +16,13 @@ export function tokenWeights(
 ): number[][] {
   const trainedTokens = groups
     .flatMap(({ completions }) => completions)
-    .reduce((sum, { trained, tokenIds }) => sum + (trained ? tokenIds.length : 0), 0);
+    .reduce((sum, rollout) => sum + (rollout.trained ? lengthOf(rollout) : 0), 0);
   return groups.map(({ completions }) =>
-    completions.map(({ trained, tokenIds }) => {
-      if (!trained) return 0;
+    completions.map((rollout) => {
+      if (!rollout.trained) return 0;
       switch (normalisation) {
         case 'sequence':
-          return 1 / (groups.length * completions.length * tokenIds.length);
+          return 1 / (groups.length * completions.length * lengthOf(rollout));
         case 'token':
           return 1 / trainedTokens;
         case 'constant':
@@ -30,3 +31,6 @@ export function tokenWeights(
     }),
   );
 }
+
+const lengthOf = ({ tokenIds, laterTurns = [] }: TrainGroup['completions'][number]): number =>
+  laterTurns.reduce((sum, turn) => sum + turn.tokenIds.length, tokenIds.length);

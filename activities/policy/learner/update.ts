@@ -10,6 +10,7 @@ import type { TrainingPass } from './checkpointing.ts';
 import { Sums } from './metrics.ts';
 import { dealMinibatches } from './minibatches.ts';
 import { prepare, type Prepared } from './prepare.ts';
+import { sequencesOf } from './sequences.ts';
 import { tokenWeights } from './tokenWeights.ts';
 
 /** What an update needs of the engine. */
@@ -60,9 +61,12 @@ export async function update(
   betweenSteps: BetweenSteps,
 ): Promise<UpdateOutput> {
   const minibatches = dealMinibatches(groups, training.minibatches).map((dealt) => {
-    const weights = tokenWeights(dealt, training.lossNormalisation, maxNewTokens);
-    return packMicroBatches(dealt, training.tokensPerMicroBatch).map((slices): Batch => {
-      const prepared = prepare(slices, dealt, weights);
+    const { sequences, weights } = sequencesOf(
+      dealt,
+      tokenWeights(dealt, training.lossNormalisation, maxNewTokens),
+    );
+    return packMicroBatches(sequences, training.tokensPerMicroBatch).map((slices): Batch => {
+      const prepared = prepare(slices, sequences, weights);
       // A reference that weighs nothing is not read; any log-probs near the policy's own do.
       return { ...prepared, oldLogProbsR: null, referenceLogProbsR: prepared.samplerLogProbsR };
     });

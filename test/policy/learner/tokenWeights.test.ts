@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { sequencesOf } from '../../../activities/policy/learner/sequences.ts';
 import { tokenWeights } from '../../../activities/policy/learner/tokenWeights.ts';
 
 const completion = (length: number, trained = true) => ({
@@ -33,4 +34,67 @@ test('constant: no length enters', () => {
     [1 / 80, 0],
     [1 / 80, 1 / 80],
   ]);
+});
+
+const rollout = (...lengths: [number, ...number[]]) => {
+  const [first, ...later] = lengths.map((length) => completion(length));
+  return {
+    ...first!,
+    laterTurns: later.map(({ tokenIds, logProbs, policyLogProbs }) => ({
+      promptIds: [2, 3],
+      ...{ tokenIds, logProbs, policyLogProbs },
+    })),
+  };
+};
+const episodes = [
+  { promptIds: [1], completions: [rollout(4, 2, 2), rollout(5)] },
+  { promptIds: [1], completions: [rollout(2, 1), { ...rollout(7, 3), trained: false }] },
+];
+
+test('an episode is one rollout: its turns share N, G and |o|', () => {
+  assert.deepEqual(tokenWeights(episodes, 'sequence', 20), [
+    [1 / (2 * 2 * 8), 1 / (2 * 2 * 5)],
+    [1 / (2 * 2 * 3), 0],
+  ]);
+  assert.deepEqual(tokenWeights(episodes, 'token', 20), [
+    [1 / 16, 1 / 16],
+    [1 / 16, 0],
+  ]);
+  assert.equal(tokenWeights(episodes, 'constant', 20)[0]![0], 1 / 80);
+});
+
+test('each later turn is a sequence of its own, with what its rollout has of advantage and weight', () => {
+  const weights = [
+    [0.1, 0.2],
+    [0.3, 0],
+  ];
+  const computed = sequencesOf(episodes, weights);
+  assert.deepEqual(computed.weights, [[0.1, 0.2], [0.1], [0.1], [0.3, 0], [0.3], [0]]);
+  assert.deepEqual(
+    computed.sequences.map(({ promptIds, completions }) => [
+      promptIds.length,
+      completions.map(({ tokenIds, advantage, trained }) => [tokenIds.length, advantage, trained]),
+    ]),
+    [
+      [
+        1,
+        [
+          [4, 1, true],
+          [5, 1, true],
+        ],
+      ],
+      [2, [[2, 1, true]]],
+      [2, [[2, 1, true]]],
+      [
+        1,
+        [
+          [2, 1, true],
+          [7, 1, false],
+        ],
+      ],
+      [2, [[1, 1, true]]],
+      [2, [[3, 1, false]]],
+    ],
+  );
+  assert.deepEqual(sequencesOf(groups, weights), { sequences: groups, weights });
 });

@@ -37,6 +37,31 @@ const input = (changes: Partial<TrainingConfig> = {}, others: Partial<UpdateInpu
 const near = (actual: number, expected: number, tolerance: number, what: string) =>
   assert.ok(Math.abs(actual - expected) <= tolerance, `${what}: ${actual} instead of ${expected}`);
 
+test('a later turn is trained with the advantage of its rollout, after its own prompt', async () => {
+  const [first, ...rest] = groups as [TrainGroup, ...TrainGroup[]];
+  // The rewarded completion of another group, as what the first rollout said in its second turn.
+  const { promptIds, completions } = rest[0]!;
+  const { tokenIds, logProbs, policyLogProbs } = completions[0]!;
+  const laterTurns = [{ promptIds, tokenIds, logProbs, policyLogProbs }];
+  for (const advantage of [1, -1]) {
+    const [rewarded, ...others] = first.completions;
+    const episodes: TrainGroup[] = [
+      { ...first, completions: [{ ...rewarded!, advantage, laterTurns }, ...others] },
+    ];
+    const { parameters, metrics } = await update(
+      onPolicy,
+      input({ learningRate: 0.01 }, { groups: episodes }),
+      quiet,
+    );
+    const [read] = await scoresOf(programs.scoring, [[...promptIds, ...tokenIds]], parameters);
+    const change = logProbs.reduce((sum, before, t) => sum + read![promptIds.length + t]! - before, 0);
+    assert.ok(advantage * change > 0.01, `advantage ${advantage}: ${change}`);
+    const own = first.completions.reduce((sum, completion) => sum + completion.tokenIds.length, 0);
+    assert.equal(metrics.trainedTokens, own + tokenIds.length);
+    assert.ok(metrics.largestMismatch < 1e-4, `mismatch ${metrics.largestMismatch}`);
+  }
+});
+
 test('updates raise the log-prob of rewarded completions and lower that of the others', async () => {
   let parameters: ReadonlyMap<string, Float32Array> = adapter;
   let optimizer: AdamWState = freshAdamW(adapter);

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
+import { after, before, test } from 'node:test';
+import { EvaluationSummary } from '../../activities/artifacts/evaluation.ts';
+import { keys } from '../../activities/artifacts/keys.ts';
+import { parseJson } from '../../activities/artifacts/canonical.ts';
+import { readChain } from '../../activities/artifacts/manifests.ts';
+import { decodeEvaluation, decodeGroups, decodeRollouts } from '../../activities/artifacts/parquet.ts';
+import type { GroupRow } from '../../activities/artifacts/records.ts';
+import type { Curriculum } from '../../activities/curriculum/types.ts';
+import { episodesOf } from '../../activities/episode.ts';
+import type { RunConfig } from '../../workflows/contract/config.ts';
+import { connectHarness, end, smallConfig, startRun, startWorkerProcess, untilUnderWay } from './harness.ts';
+
+// At the top level, so that services started for this file alone live until its end.
+const harness = await connectHarness();
+let worker: ChildProcess;
+
+before(async () => {
+  worker = await startWorkerProcess();
+});
+
+after(async () => {
+  await end(worker, 'SIGTERM');
+  await harness.close();
+});
+
+const config: RunConfig = {
+  ...smallConfig,
+  domain: {
+    name: 'ledger',
+    turns: { least: 2, most: 3 },
+    largest: 3,
+    trainTasks: 20,
+    heldOutTasks: 2,
+    taskSeed: 1,
+  },
+  curriculum: { ...smallConfig.curriculum, minimumSize: 1, selectProbability: 0.7 },
+  sampling: { ...smallConfig.sampling, promptsPerGeneration: 4, rolloutsPerPrompt: 4, maxNewTokens: 48 },
+  evaluation: { ...smallConfig.evaluation, tasks: 2, depth: 1 },
+};
+
+let runKey: string;
+
+test('a run of episodes completes; every turn of a rollout is in the record and is trained on', async () => {
+  const outcome = await (await startRun(harness.client, `episodes-${process.pid}`, config)).result();
+  assert.equal(outcome.status, 'completed');
+  runKey = outcome.runKey;
+  const rows: GroupRow[] = [];
+  for (const { content, observed } of (await readChain(harness.store, runKey)).slice(1)) {
+    const ref = observed.artifacts.groups!;
+    const ofGeneration = await decodeGroups(await harness.store.read(ref), ref.key);
+    const { metrics, conservation } = content;
+    assert.equal(conservation?.drawn, 4);
+    assert.equal(episodesOf(ofGeneration).length, 16);
+    const trained = ofGeneration.filter(({ dropped }) => dropped === null);
+    assert.equal(
+      metrics?.update?.trainedTokens ?? 0,
+      trained.reduce((sum, { completionIds }) => sum + completionIds.length, 0),
+    );
+    assert.ok((metrics?.update?.largestMismatch ?? 0) < 0.01);
+    rows.push(...ofGeneration);
+  }
+  assert.ok(rows.some(({ turn, dropped }) => turn > 0 && dropped === null));
+  assert.equal(new Set(rows.map(({ seed }) => seed)).size, rows.length);
+  for (const [first, ...later] of episodesOf(rows)) {
+    later.forEach((row, index) => {
+      assert.equal(row.turn, first.turn + index + 1);
+      assert.equal(row.advantage, first.advantage);
+      assert.ok(row.prompt.includes(first.completion.trim()), 'the answer before is in the prompt');
+      assert.doesNotMatch(row.prompt, /Current response:/);
+    });
+    for (const row of [first, ...later].slice(0, -1)) assert.notEqual(row.finishReason, 'length');
+  }
+});
+
+test('the task buffer holds the turns of an episode as instances of their own', async () => {
+  const chain = await readChain(harness.store, runKey);
+  const turns = new Set<number>();
+  for (const { observed } of chain) {
+    const bytes = await harness.store.read(observed.artifacts.curriculum);
+    const { buffer } = JSON.parse(new TextDecoder().decode(bytes)) as Curriculum;
+    for (const { instance } of buffer) {
+      assert.equal(instance.history.length, instance.turn + 1);
+      turns.add(instance.turn);
+    }
+  }
+  assert.ok(turns.has(1), `turns ${[...turns].join(', ')}`);
+});
+
+test('an evaluation takes k steps at every turn before the environment goes on', async () => {
+  for (const k of [0, 1]) {
+    const place = { kind: 'evaluation', generation: 0, depth: k } as const;
+    const key = keys.rollouts(runKey, place, 0);
+    const rows = await decodeRollouts((await harness.store.find(key))!.bytes, key);
+    const episodes = episodesOf(rows);
+    assert.equal(episodes.length, 2);
+    for (const [first, ...later] of episodes) {
+      assert.deepEqual([first.turn, first.depth, first.step], [0, k, k === 0 ? 'base' : 'improve']);
+      later.forEach(({ turn, depth, step }, index) => {
+        assert.equal(turn, 1 + Math.floor(index / (k + 1)));
+        assert.equal(depth, index % (k + 1));
+        assert.equal(step, depth === 0 ? 'base' : 'improve');
+      });
+      assert.equal(later.length % (k + 1), 0);
+    }
+    const tableKey = keys.evaluationRows(runKey, 0, k);
+    const table = await decodeEvaluation((await harness.store.find(tableKey))!.bytes, tableKey);
+    assert.deepEqual(
+      table.map(({ completion }) => completion),
+      episodes.map((turns) => turns.at(-1)!.completion),
+    );
+    const summaryKey = keys.evaluationSummary(runKey, 0);
+    const summary = parseJson((await harness.store.find(summaryKey))!.bytes, EvaluationSummary, summaryKey);
+    assert.equal(
+      summary.depths[k]!.tokens,
+      rows.reduce((sum, { completionIds }) => sum + completionIds.length, 0),
+    );
+  }
+});
+
+test('kill -9 of the worker in the middle of an episode: same manifest hashes', async () => {
+  const short = { ...config, generations: 1, evaluation: { ...config.evaluation, tasks: 0 } };
+  const hashesOf = async (key: string) => (await readChain(harness.store, key)).map(({ hash }) => hash);
+  const undisturbed = await (await startRun(harness.client, `whole-${process.pid}`, short)).result();
+  const id = `episode-killed-${process.pid}`;
+  const handle = await startRun(harness.client, id, short);
+  await untilUnderWay(harness.client, `${id}/gen-0001`, 'g1-iterate-1');
+  await end(worker, 'SIGKILL');
+  worker = await startWorkerProcess();
+  assert.deepEqual(await hashesOf((await handle.result()).runKey), await hashesOf(undisturbed.runKey));
+});
