@@ -33,7 +33,10 @@ export interface SelectionContext {
  * 2. Base tasks come from a seeded permutation, a new one each epoch, whose cursor moves only when a base task is
  *    drawn (decision 18). A task whose start is in the batch already, drawn from B or at the end of the epoch
  *    before, is passed over: its prompt is being played.
- * 3. The step kind is drawn here, not stored with the instance (decision 20), and is the same for the whole group.
+ * 3. A visit counts for what was played: at an earlier turn for the instance of that turn, which gets the measured S,
+ *    not for the longer one that was drawn, whose own group was not seen. So what B holds of an earlier turn is played
+ *    by way of a longer instance only while the strategy proposes it, too: a rest, or a most of visits, holds for it.
+ * 4. The step kind is drawn here, not stored with the instance (decision 20), and is the same for the whole group.
  *
  * Every random number comes from the identity of what it decides, so neither the order of B nor another draw
  * changes it.
@@ -66,11 +69,13 @@ export function select(
     generation,
     random: (id) => random('instance', generation, id),
   });
+  const mayBePlayed = new Set(proposed.map(({ instance }) => instance.id));
+  const held = new Set(buffer.map(({ instance }) => instance.id));
   for (const { instance } of proposed) {
     if (selected.length === slots) break;
     const turn = Math.floor(random('turn', generation, instance.id) * (instance.turn + 1));
     const start = truncate(instance, turn, config.selfIteration);
-    if (inBatch.has(start.id)) continue;
+    if (inBatch.has(start.id) || (held.has(start.id) && !mayBePlayed.has(start.id))) continue;
     inBatch.add(start.id);
     selected.push(start);
   }

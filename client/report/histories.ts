@@ -3,6 +3,7 @@ import { keys } from '../../activities/artifacts/keys.ts';
 import type { EvaluationRow, GroupRow, Plan, PlannedPrompt } from '../../activities/artifacts/records.ts';
 import type { Store } from '../../activities/artifacts/store.ts';
 import type { Turn } from '../../activities/curriculum/types.ts';
+import { episodesOf } from '../../activities/episode.ts';
 import { readGroups, readPlan } from '../generations.ts';
 import type { ReportedRun } from './run.ts';
 
@@ -102,17 +103,19 @@ function groupOf(prompt: PlannedPrompt, rows: GroupRow[]): BrowsedGroup {
     learnability: rows[0]?.learnability ?? 0,
     dropped: rows[0]?.dropped ?? null,
     policy: rows[0]?.policy ?? '',
-    rollouts: rows.map((row) => ({
+    rollouts: episodesOf(rows).map(([row, ...later]) => ({
       id: row.rolloutId,
-      text: row.completion,
+      text: [row.completion, ...later.map(({ turn, completion }) => `[turn ${turn + 1}] ${completion}`)].join(
+        '\n\n',
+      ),
       quality: row.quality,
       reward: row.reward,
       advantage: Number(row.advantage.toFixed(3)),
       verdict: row.verdict,
       answer: row.answer,
-      finish: row.finishReason,
+      finish: (later.at(-1) ?? row).finishReason,
       seed: row.seed,
-      tokens: row.completionIds.length,
+      tokens: [row, ...later].reduce((sum, { completionIds }) => sum + completionIds.length, 0),
       error: row.error,
     })),
   };

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { identityOf, instanceOf } from '../../activities/curriculum/identity.ts';
+import { truncate } from '../../activities/curriculum/insertion.ts';
 import { emptyCurriculum } from '../../activities/curriculum/score.ts';
 import { select } from '../../activities/curriculum/selection.ts';
+import type { CurriculumConfig } from '../../workflows/contract/config.ts';
 import type { BufferEntry, Curriculum } from '../../activities/curriculum/types.ts';
 import { answeredOnce, base, begin, chiSquare, configWith, entry } from './make.ts';
 
@@ -189,6 +191,40 @@ test('an instance of several turns is taken up at each of its turns equally ofte
       [true, true, true].slice(0, instance.turn).concat(false),
     );
   }
+});
+
+test('an earlier turn that rests is not played by way of a longer instance; one that the buffer lacks is', () => {
+  const turn = (number: number) => ({
+    request: [{ role: 'user' as const, content: `request ${number}` }],
+    response: `response ${number}`,
+    feedback: null,
+  });
+  const longer = instanceOf({
+    baseTaskId: 'episode',
+    turn: 1,
+    depth: 1,
+    earlierDepths: [0],
+    history: [turn(0), turn(1)],
+    quality: 0.5,
+    parent: { instanceId: 'p', rolloutId: 'r' },
+  });
+  const shorter = truncate(longer, 0, true);
+  const config: CurriculumConfig = {
+    ...always,
+    selection: { name: 'prompt-replay', passRate: { low: 0.2, high: 0.8 }, cooldown: 5, maxVisits: 9 },
+  };
+  const startsFrom = (buffer: BufferEntry[]) =>
+    new Set(
+      Array.from({ length: 40 }, (_, seed) => {
+        const [first] = select(holding(buffer), config, context({ seed, generation: 9, prompts: 1 })).draws;
+        return first!.source === 'buffer' ? first!.instance.id : 'taskSet';
+      }),
+    );
+  const unvisited = entry(longer, 0.2, { visits: 0 });
+  const visitedAt = (generation: number) => entry(shorter, 0.2, { visitGeneration: generation });
+  assert.deepEqual(startsFrom([unvisited]), new Set([longer.id, shorter.id]));
+  assert.deepEqual(startsFrom([unvisited, visitedAt(3)]), new Set([longer.id, shorter.id]));
+  assert.deepEqual(startsFrom([unvisited, visitedAt(8)]), new Set([longer.id, 'taskSet']));
 });
 
 test('a task set smaller than the generation is named as the problem', () => {
