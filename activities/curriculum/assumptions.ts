@@ -230,15 +230,24 @@ export const assumptions: readonly Assumption[] = [
     path: null,
     decision: 21,
     what: 'what a self-iteration prompt shows',
-    chosen: 'the original request and the latest iterate only, over-long ones as head 25 % and tail 75 %',
+    chosen:
+      'the original request and the latest iterate only, over-long ones as head 25 % and tail 75 %; turns before it, and later turns after it, show the same of each turn',
     why: 'prompts never nest, and the cut is visible to the model',
   },
   {
     path: null,
     decision: 23,
     what: 'truncated answers as instances',
-    chosen: 'never kept',
+    chosen:
+      'never kept; in an episode of several turns such an answer is the last, and none of its turns is kept',
     why: 'an answer without an end is no place to go on from',
+  },
+  {
+    path: null,
+    decision: 24,
+    what: 'answers of earlier turns, in the prompt of a later one',
+    chosen: 'not trained on; each turn that a rollout played itself is, with the prompt it was sampled from',
+    why: 'the answers in a prompt may come from an older policy',
   },
   {
     path: 'training.overlong',
@@ -280,7 +289,8 @@ export const assumptions: readonly Assumption[] = [
     path: null,
     decision: 27,
     what: 'evaluation',
-    chosen: 'always from the latest iterate; 95 % bootstrap intervals over problems',
+    chosen:
+      'always from the latest iterate, in an episode k steps at each turn before it goes on; 95 % bootstrap intervals over problems',
     why: 'rewards are never peeked at',
   },
 ];
