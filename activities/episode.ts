@@ -1,4 +1,5 @@
 import { TypedFailure } from '../workflows/contract/failures.ts';
+import { answered } from './curriculum/identity.ts';
 import type { History, Instance, Message } from './curriculum/types.ts';
 import type { Domain } from './domains/domain.ts';
 
@@ -15,11 +16,9 @@ export interface Standing {
  * when the domain says so, and after `maxTurns` turns at the latest.
  */
 export function reply(domain: Domain, taskId: string, history: History, response: string): Standing {
-  const earlier = history.slice(0, -1);
-  const turn = { ...history.at(-1)!, response, feedback: null };
-  const observed = domain.observe(taskId, [...earlier, turn]);
+  const observed = domain.observe(taskId, answered(history, response));
   return {
-    history: [...earlier, { ...turn, feedback: observed.feedback }],
+    history: answered(history, response, observed.feedback),
     next: observed.done || history.length >= domain.maxTurns ? null : observed.request,
   };
 }

@@ -48,9 +48,10 @@ export async function playEpisodes(
   call: Call,
 ): Promise<RolloutRow[]> {
   let tokens = 0;
-  let round = 0;
+  let rounds = 0;
   const sample = async (batch: readonly PlannedPrompt[]): Promise<Completion[][]> => {
-    const [before, phase] = [tokens, round++ === 0 ? '' : `, round ${round}`];
+    const before = tokens;
+    const round = ++rounds === 1 ? '' : `, round ${rounds}`;
     const completions = await playing.generate(
       batch.map(({ promptIds, seeds }) => ({ tokenIds: promptIds, keys: seeds })),
       {
@@ -58,7 +59,7 @@ export async function playEpisodes(
         onProgress: (progress) =>
           call.onProgress?.({
             ...progress,
-            phase: `${progress.phase}${phase}`,
+            phase: `${progress.phase}${round}`,
             tokens: before + progress.tokens,
           }),
       },
@@ -72,7 +73,7 @@ export async function playEpisodes(
     seed: string,
     completion: Completion,
   ): RolloutRow => {
-    const { instance: _, promptText, seeds: __, ...columns } = prompt;
+    const { instance, promptText, seeds, ...columns } = prompt;
     return {
       ...columns,
       rolloutId: `${common.prefix}/${prompt.ordinal}/${rollout}`,

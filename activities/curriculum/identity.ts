@@ -46,9 +46,9 @@ export function baseInstance(baseTaskId: string, request: Message[]): Instance {
   });
 }
 
-/** The history after the instance's turn got a new iterate; the iterate before it is forgotten (ExIt §3). */
-export function answered(instance: Instance, response: string, feedback: string | null = null): History {
-  return instance.history.map((turn, index) =>
-    index === instance.turn ? { ...turn, response, feedback } : turn,
+/** The history after its last turn got a new iterate; the iterate before it is forgotten (ExIt §3). */
+export function answered(history: History, response: string, feedback: string | null = null): History {
+  return history.map((turn, index) =>
+    index === history.length - 1 ? { ...turn, response, feedback } : turn,
   );
 }

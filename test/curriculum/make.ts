@@ -36,7 +36,7 @@ export function answeredOnce(taskId: string, response: string, quality = 0): Ins
     baseTaskId: taskId,
     turn: 0,
     depth: 1,
-    history: answered(base(taskId), response),
+    history: answered(base(taskId).history, response),
     quality,
     parent: { instanceId: base(taskId).id, rolloutId: 'r' },
   });

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { EvaluationSummary } from '../../activities/artifacts/evaluation.ts';
 import { keys } from '../../activities/artifacts/keys.ts';
 import { parseJson } from '../../activities/artifacts/canonical.ts';
@@ -10,7 +14,15 @@ import type { GroupRow } from '../../activities/artifacts/records.ts';
 import type { Curriculum } from '../../activities/curriculum/types.ts';
 import { episodesOf } from '../../activities/episode.ts';
 import type { RunConfig } from '../../workflows/contract/config.ts';
-import { connectHarness, end, smallConfig, startRun, startWorkerProcess, untilUnderWay } from './harness.ts';
+import {
+  connectHarness,
+  end,
+  progressOf,
+  smallConfig,
+  startRun,
+  startWorkerProcess,
+  until,
+} from './harness.ts';
 
 // At the top level, so that services started for this file alone live until its end.
 const harness = await connectHarness();
@@ -25,8 +37,35 @@ after(async () => {
   await harness.close();
 });
 
+/**
+ * A tiny random model with room for an episode, whose answers end at a digit: some are right, and all take no time.
+ *
+ * @returns its folder.
+ */
+function digitModel(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'reiterate-test-'));
+  cpSync(fileURLToPath(new URL('../fixtures/policy/families/qwen2-tied', import.meta.url)), folder, {
+    recursive: true,
+  });
+  const change = (name: string, changed: (file: Record<string, unknown>) => object) => {
+    const file = join(folder, name);
+    const before = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+    writeFileSync(file, JSON.stringify({ ...before, ...changed(before) }));
+    return before;
+  };
+  const { model } = change('tokenizer.json', () => ({})) as { model: { vocab: Record<string, number> } };
+  const digits = [...'0123456789'].map((digit) => model.vocab[digit]!);
+  change('generation_config.json', ({ eos_token_id: ends }) => ({
+    eos_token_id: [...(ends as number[]), ...digits],
+  }));
+  change('config.json', () => ({ max_position_embeddings: 4096 }));
+  return folder;
+}
+
 const config: RunConfig = {
   ...smallConfig,
+  generations: 3,
+  model: digitModel(),
   domain: {
     name: 'ledger',
     turns: { least: 2, most: 3 },
@@ -36,7 +75,14 @@ const config: RunConfig = {
     taskSeed: 1,
   },
   curriculum: { ...smallConfig.curriculum, minimumSize: 1, selectProbability: 0.7 },
-  sampling: { ...smallConfig.sampling, promptsPerGeneration: 4, rolloutsPerPrompt: 4, maxNewTokens: 48 },
+  sampling: {
+    ...smallConfig.sampling,
+    promptsPerGeneration: 8,
+    rolloutsPerPrompt: 8,
+    promptsPerShard: 5,
+    maxNewTokens: 48,
+  },
+  training: { ...smallConfig.training, tokensPerMicroBatch: 4096 },
   evaluation: { ...smallConfig.evaluation, tasks: 2, depth: 1 },
 };
 
@@ -51,8 +97,8 @@ test('a run of episodes completes; every turn of a rollout is in the record and 
     const ref = observed.artifacts.groups!;
     const ofGeneration = await decodeGroups(await harness.store.read(ref), ref.key);
     const { metrics, conservation } = content;
-    assert.equal(conservation?.drawn, 4);
-    assert.equal(episodesOf(ofGeneration).length, 16);
+    assert.equal(conservation?.drawn, 8);
+    assert.equal(episodesOf(ofGeneration).length, 64);
     const trained = ofGeneration.filter(({ dropped }) => dropped === null);
     assert.equal(
       metrics?.update?.trainedTokens ?? 0,
@@ -119,14 +165,14 @@ test('an evaluation takes k steps at every turn before the environment goes on',
   }
 });
 
-test('kill -9 of the worker in the middle of an episode: same manifest hashes', async () => {
-  const short = { ...config, generations: 1, evaluation: { ...config.evaluation, tasks: 0 } };
-  const hashesOf = async (key: string) => (await readChain(harness.store, key)).map(({ hash }) => hash);
-  const undisturbed = await (await startRun(harness.client, `whole-${process.pid}`, short)).result();
-  const id = `episode-killed-${process.pid}`;
-  const handle = await startRun(harness.client, id, short);
-  await untilUnderWay(harness.client, `${id}/gen-0001`, 'g1-iterate-1');
+test('kill -9 of the worker amid episodes: same manifest hashes', async () => {
+  const id = `episodes-killed-${process.pid}`;
+  const handle = await startRun(harness.client, id, config);
+  await until('a generation is at work', async () => (await progressOf(harness.client, id)).generation > 0, {
+    everyMs: 20,
+  });
   await end(worker, 'SIGKILL');
   worker = await startWorkerProcess();
-  assert.deepEqual(await hashesOf((await handle.result()).runKey), await hashesOf(undisturbed.runKey));
+  const hashesOf = async (key: string) => (await readChain(harness.store, key)).map(({ hash }) => hash);
+  assert.deepEqual(await hashesOf((await handle.result()).runKey), await hashesOf(runKey));
 });

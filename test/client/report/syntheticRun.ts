@@ -304,7 +304,7 @@ export async function writeSyntheticRun(store: Store, runKey: string, synthetic:
         instance: instanceOf({
           ...instance,
           depth: k + 1,
-          history: answered(instance, rows[ordinal]!.completion),
+          history: answered(instance.history, rows[ordinal]!.completion),
         }),
       }));
     }
