@@ -1,6 +1,7 @@
 import type { Manifest } from '../activities/artifacts/manifest.ts';
 import { decodeEmbeddings, decodeGroups } from '../activities/artifacts/parquet.ts';
 import type { EmbeddingRow, GroupRow, Plan } from '../activities/artifacts/records.ts';
+import { episodesOf } from '../activities/episode.ts';
 import type { Store } from '../activities/artifacts/store.ts';
 import type { Curriculum } from '../activities/curriculum/types.ts';
 import { readJson } from '../activities/state.ts';
@@ -32,6 +33,11 @@ export async function readPlan(
 /** What became of it, one row a rollout, in order. */
 export async function readGroups(store: Store, { observed: { artifacts } }: Manifest): Promise<GroupRow[]> {
   return artifacts.groups ? decodeGroups(await store.read(artifacts.groups), artifacts.groups.key) : [];
+}
+
+/** The same with one row a rollout, its answer to the prompt: turns played after it are left out. */
+export async function readRollouts(store: Store, manifest: Manifest): Promise<GroupRow[]> {
+  return episodesOf(await readGroups(store, manifest)).map(([answer]) => answer);
 }
 
 /** The curriculum as the generation left it. */

@@ -11,7 +11,7 @@ import { countingNumber, wholeNumber } from '../arguments.ts';
 import { openStore } from '../connect.ts';
 import { readDynamics } from '../dynamics/read.ts';
 import { CommandFailure, exitCodes } from '../exit.ts';
-import { readCurriculum, readGroups } from '../generations.ts';
+import { readCurriculum, readRollouts } from '../generations.ts';
 import { bufferLines } from '../inspect/buffer.ts';
 import { groupLines } from '../inspect/groups.ts';
 import { inspectInstance } from '../inspect/instance.ts';
@@ -59,7 +59,7 @@ function groupsCommand(): Command {
     .action(async (run: string, options: { generation?: number; json?: boolean }) => {
       const opened = await openRun(run);
       const manifest = generationOf(opened, options.generation);
-      const groups = groupLines(await readGroups(opened.store, manifest));
+      const groups = groupLines(await readRollouts(opened.store, manifest));
       const { generation } = manifest.content;
       if (options.json) return printJson({ runKey: opened.runKey, generation, groups });
       if (groups.length === 0)

@@ -12,7 +12,7 @@ import {
   generationsOf,
   readCurriculum,
   readEmbeddings,
-  readGroups,
+  readRollouts,
   readPlan,
 } from '../generations.ts';
 import type { EmbeddedAnswer } from './projection.ts';
@@ -129,7 +129,7 @@ async function sampled(
   seed: number,
   most: number,
 ): Promise<EmbeddedAnswer[]> {
-  const rows = new Map((await readGroups(store, manifest)).map((row) => [row.rolloutId, row]));
+  const rows = new Map((await readRollouts(store, manifest)).map((row) => [row.rolloutId, row]));
   return some(embeddings, most, seed).map(({ rolloutId, embedding }) => {
     const { generation, step, depth, family, quality, reward } = rows.get(rolloutId)!;
     return { rolloutId, generation, step, depth, family, quality, reward, embedding };

@@ -2,7 +2,7 @@ import type { Manifest } from '../../activities/artifacts/manifest.ts';
 import type { Store } from '../../activities/artifacts/store.ts';
 import type { BufferEntry, History, Instance } from '../../activities/curriculum/types.ts';
 import { CommandFailure, exitCodes } from '../exit.ts';
-import { generationsOf, readCurriculum, readGroups, readPlan } from '../generations.ts';
+import { generationsOf, readCurriculum, readRollouts, readPlan } from '../generations.ts';
 import { type GroupLine, groupLines } from './groups.ts';
 import { lineageOf, type Step } from './lineage.ts';
 
@@ -72,7 +72,7 @@ export async function inspectInstance(
     if (played.some(({ id }) => id.startsWith(prefix))) visited.push(manifest);
   }
   const instance = onlyOne(found, prefix);
-  const rows = await Promise.all(visited.map((manifest) => readGroups(store, manifest)));
+  const rows = await Promise.all(visited.map((manifest) => readRollouts(store, manifest)));
   const entry = newest.find((each) => each.instance.id === instance.id);
   const inBuffer = new Set(newest.map((each) => each.instance.id));
   const { baseTaskId, turn, depth, kind, quality, history, parent } = instance;

@@ -2,7 +2,7 @@ import type { Manifest } from '../../activities/artifacts/manifest.ts';
 import type { GroupRow } from '../../activities/artifacts/records.ts';
 import type { Store } from '../../activities/artifacts/store.ts';
 import { CommandFailure, exitCodes } from '../exit.ts';
-import { readGroups } from '../generations.ts';
+import { readRollouts } from '../generations.ts';
 
 /** One answer on the way from a base task to a later one. */
 export interface Step {
@@ -33,7 +33,7 @@ export async function findRollout(
       `'${rolloutId}' is no rollout: g7/3/5 is rollout 5 of group 3 of generation 7.`,
     );
   const manifest = chain[Number(generation)];
-  const row = manifest && (await readGroups(store, manifest)).find((each) => each.rolloutId === rolloutId);
+  const row = manifest && (await readRollouts(store, manifest)).find((each) => each.rolloutId === rolloutId);
   if (!manifest || !row)
     throw new CommandFailure(
       exitCodes.notFound,
