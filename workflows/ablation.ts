@@ -63,9 +63,8 @@ export async function ablation(input: unknown): Promise<AblationResult> {
       const { runKey, head } = await train(run);
       show(index, 'evaluating');
       evaluated[index] = await playSets(playing, run.id, runKey, head.generation);
-      // The untrained policy is the same in all arms of a seed, but for the adapter's random start, which changes nothing.
-      if (run.arm === runs[0]!.arm)
-        untrained[seeds.indexOf(run.seed)] = await playSets(playing, run.id, runKey, 0);
+      // The untrained policy is the same in all runs but for the adapter's random start, which changes nothing: once.
+      if (index === 0) untrained.push(await playSets(playing, run.id, runKey, 0));
       show(index, 'done');
     } catch (error) {
       if (isCancellation(error) && CancellationScope.current().consideredCancelled) throw error;
@@ -89,7 +88,7 @@ export async function ablation(input: unknown): Promise<AblationResult> {
         arms: Object.fromEntries(
           Object.keys(arms).map((arm) => [arm, evaluated.filter((_, index) => runs[index]!.arm === arm)]),
         ),
-        untrained: untrained.filter(Boolean),
+        untrained,
       },
     ],
   );
