@@ -1,10 +1,5 @@
-import type {
-  TabulateResult} from '../workflows/contract/steps.ts';
-import {
-  SummariseResult,
-  type Tabulated,
-  type TabulateInput,
-} from '../workflows/contract/steps.ts';
+import type { TabulateResult } from '../workflows/contract/steps.ts';
+import { SummariseResult, type Tabulated, type TabulateInput } from '../workflows/contract/steps.ts';
 import type { AblationTable } from './artifacts/ablation.ts';
 import { legibleBytes } from './artifacts/canonical.ts';
 import { keys } from './artifacts/keys.ts';
