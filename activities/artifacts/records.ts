@@ -1,3 +1,4 @@
+import type { DrawDynamics } from '../curriculum/dynamics.ts';
 import type { Curriculum, Instance, StepKind } from '../curriculum/types.ts';
 import type { FinishReason } from '../policy/policy.ts';
 
@@ -122,23 +123,8 @@ export interface EvaluationRow extends Omit<GradedRow, 'rolloutId'> {
 }
 
 /** A row of a run's dynamics: one generation, as ExIt §5.3 looks at training. Null: there was nothing to measure. */
-export interface DynamicsRow {
+export interface DynamicsRow extends DrawDynamics {
   generation: number;
-  prompts: number;
-  /** Shares of the prompts: selected from the task buffer; asked to improve; to diverge. */
-  fromBuffer: number;
-  improve: number;
-  diverge: number;
-  /** Generations since what was selected from the buffer had entered it. */
-  meanRecency: number | null;
-  maxRecency: number | null;
-  /** k of the answers asked for. */
-  meanDepth: number;
-  maxDepth: number;
-  /** Prompts at depth 0, 1, … */
-  promptsByDepth: number[];
-  /** Turn answered, from 0. */
-  meanTurn: number;
   /** Steps of the gold solutions; null where the domain has no such number. */
   meanGoldSteps: number | null;
   /** Distinct ones played so far, and how many base tasks there are. */
