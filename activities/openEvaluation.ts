@@ -43,7 +43,8 @@ export function openEvaluation(dependencies: Dependencies) {
       dependencies.openDomain(domain);
       if (graded) assertAnswers(domain);
       const { tasks: heldOut, key } = taskCounts(domain).heldOut;
-      const tasks = request.tasks ?? ((!request.domain && config.evaluation.tasks) || heldOut);
+      const ofRun = !request.domain && !request.problems;
+      const tasks = request.tasks ?? ((ofRun && config.evaluation.tasks) || heldOut);
       if (tasks > heldOut || tasks === 0)
         throw new TypedFailure(
           'InvalidRunConfig',

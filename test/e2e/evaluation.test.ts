@@ -97,7 +97,7 @@ test('self-improvement: problems in, every iterate out', async () => {
     { id: 'open', question: 'Name a colour.', answer: null },
   ]);
   const problems = { file, instruction: null };
-  const request = { policy: { config }, name: 'answers', problems, depth: 1, samplesPerTask: 2 };
+  const request = { policy: { config: smallConfig }, name: 'answers', problems, depth: 1, samplesPerTask: 2 };
   const result = await execute<SelfImproveResult>('selfImprove', 'improve', request);
   assert.equal(result.problems, 2);
   const lines = new TextDecoder()

@@ -66,9 +66,11 @@ function scheduledIn(history: Json): Scheduled[] {
 
 test('there are histories of every workflow', () => {
   assert.deepEqual(captured.map((name) => name.replace(/\.json$/, '')).sort(), [
+    'ablation',
     'evaluation',
     'exitRun',
     'generation',
+    'selfImprove',
   ]);
 });
 
@@ -96,6 +98,8 @@ function workflowIdOf(name: string): string {
     exitRun: 'captured',
     generation: 'captured/gen-0001',
     evaluation: 'captured/eval-0000',
+    ablation: 'captured-ablation',
+    selfImprove: 'captured-improve',
   };
   return ids[name.replace(/\.json$/, '')] ?? 'captured';
 }
