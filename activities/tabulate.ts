@@ -1,8 +1,9 @@
 import type { TabulateResult } from '../workflows/contract/steps.ts';
 import { SummariseResult, type Tabulated, type TabulateInput } from '../workflows/contract/steps.ts';
-import type { AblationTable } from './artifacts/ablation.ts';
+import type { AblationTable, ArmTraining } from './artifacts/ablation.ts';
 import { legibleBytes } from './artifacts/canonical.ts';
 import { keys } from './artifacts/keys.ts';
+import type { GenerationMetrics } from './artifacts/manifest.ts';
 import { readChain } from './artifacts/manifests.ts';
 import { committedResult } from './artifacts/once.ts';
 import { decodeEvaluation } from './artifacts/parquet.ts';
@@ -34,6 +35,7 @@ export function tabulate({ store }: Dependencies) {
       arms: Object.keys(arms),
       sets: compared,
       rewards: {},
+      training: {},
       cost: {},
       runs: Object.fromEntries(
         Object.entries(arms).map(([arm, runs]) => [arm, runs.map((tables) => tables?.[0]?.runKey ?? null)]),
@@ -45,8 +47,8 @@ export function tabulate({ store }: Dependencies) {
       );
       if (chains.length === 0) continue;
       const metrics = chains.map((chain) => chain.flatMap(({ content }) => content.metrics ?? []));
-      const total = (numbers: readonly number[]) => numbers.reduce((sum, value) => sum + value, 0);
       table.rewards[arm] = metrics.map((generations) => generations.map(({ meanReward }) => meanReward));
+      table.training[arm] = trainingOf(metrics);
       table.cost[arm] = {
         promptTokens: mean(metrics.map((run) => total(run.map(({ promptTokens }) => promptTokens)))),
         completionTokens: mean(
@@ -62,6 +64,32 @@ export function tabulate({ store }: Dependencies) {
     };
   };
 }
+
+/** How an arm's runs were trained, in the mean. */
+function trainingOf(runs: readonly (readonly GenerationMetrics[])[]): ArmTraining {
+  const last = runs.flatMap((generations) => generations.at(-1) ?? []);
+  const over = (value: (metrics: GenerationMetrics) => number) => mean(last.map(value));
+  const meanOrNull = (values: readonly number[]) => (values.length === 0 ? null : mean(values));
+  return {
+    withSignal: mean(
+      runs.map(
+        (generations) =>
+          total(generations.map(({ groupsWithSignal }) => groupsWithSignal)) /
+          total(generations.flatMap(({ byStep }) => Object.values(byStep).map(({ prompts }) => prompts))),
+      ),
+    ),
+    entropy: meanOrNull(
+      runs.flatMap((generations) => generations.flatMap(({ update }) => update?.entropy ?? []).at(-1) ?? []),
+    ),
+    bufferSize: over(({ bufferSize }) => bufferSize),
+    bufferMeanDepth: over(({ bufferMeanDepth }) => bufferMeanDepth),
+    bufferMaxDepth: over(({ bufferMaxDepth }) => bufferMaxDepth),
+    bufferMeanScore: over(({ bufferMeanScore }) => bufferMeanScore),
+    effectiveSampleSize: meanOrNull(last.flatMap(({ selection }) => selection['effectiveSampleSize'] ?? [])),
+  };
+}
+
+const total = (numbers: readonly number[]) => numbers.reduce((sum, value) => sum + value, 0);
 
 /** Quality by depth and problem, the mean over a problem's samples, read through the evaluation's committed record. */
 async function qualitiesKP(

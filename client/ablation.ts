@@ -1,4 +1,4 @@
-import type { AblationTable } from '../activities/artifacts/ablation.ts';
+import type { AblationTable, ArmTraining } from '../activities/artifacts/ablation.ts';
 import { percent, table } from './terminal.ts';
 
 /** The depths a reader compares: 0, 1, 2, 4, 8 … and the last (ExIt §5.3). */
@@ -12,17 +12,38 @@ export function armsOf({ arms }: AblationTable): string[] {
   return ['untrained', ...arms];
 }
 
-/** An ablation as text: a table for each set of problems. */
+/** How an arm was trained, as a row of cells under `trainingTitles`. */
+export function trainingCells({
+  withSignal,
+  entropy,
+  bufferSize,
+  bufferMeanDepth,
+  bufferMaxDepth,
+  bufferMeanScore,
+  effectiveSampleSize,
+}: ArmTraining): string[] {
+  const buffered = (cell: string) => (bufferSize === 0 ? '–' : cell);
+  return [
+    percent(withSignal),
+    entropy === null ? '–' : entropy.toFixed(2),
+    buffered(bufferSize.toFixed(0)),
+    buffered(`${bufferMeanDepth.toFixed(2)}, ${bufferMaxDepth.toFixed(1)}`),
+    buffered(bufferMeanScore.toFixed(3)),
+    effectiveSampleSize === null ? '–' : effectiveSampleSize.toFixed(0),
+  ];
+}
+export const trainingTitles = ['with signal', 'entropy', 'buffer', 'depth mean, max', 'mean S', 'ESS'];
+
+/** An ablation as text: a table for each set of problems, and one of the training. */
 export function ablationView(ablation: AblationTable): string[] {
   const right = (title: string) => ({ title, align: 'right' as const });
   const points = (value: number) => `${value >= 0 ? '+' : '−'}${(100 * Math.abs(value)).toFixed(1)}`;
   const between = ({ value, low, high }: { value: number; low: number; high: number }) =>
     `${points(value)} (${points(low)} to ${points(high)})`;
-  return Object.entries(ablation.sets).flatMap(([set, arms], index) => {
+  const sets = Object.entries(ablation.sets).flatMap(([set, arms]) => {
     const last = Math.max(...Object.values(arms).map(({ depths }) => depths.length - 1));
     const shown = comparedDepths(last);
     return [
-      ...(index > 0 ? [''] : []),
       `${set}: accuracy, ± standard deviation over ${ablation.seeds.length} seeds`,
       ...table(
         [
@@ -52,6 +73,18 @@ export function ablationView(ablation: AblationTable): string[] {
           ];
         }),
       ),
+      '',
     ];
   });
+  return [
+    ...sets,
+    'training: groups with signal, entropy of the last update, the task buffer at the end',
+    ...table(
+      [{ title: 'arm', align: 'left' }, ...trainingTitles.map(right)],
+      ablation.arms.flatMap((name) => {
+        const training = ablation.training[name];
+        return training ? [[name, ...trainingCells(training)]] : [];
+      }),
+    ),
+  ];
 }

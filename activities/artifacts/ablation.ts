@@ -26,6 +26,21 @@ const Cost = z.strictObject({
   seconds: z.number(),
 });
 
+/** How training went, in the mean over an arm's runs. */
+const Training = z.strictObject({
+  /** Share of the groups of all generations whose rewards differed. */
+  withSignal: z.number(),
+  /** Of the newest update that had one, in nats a token. */
+  entropy: z.number().nullable(),
+  /** The task buffer after the last generation. */
+  bufferSize: z.number(),
+  bufferMeanDepth: z.number(),
+  bufferMaxDepth: z.number(),
+  bufferMeanScore: z.number(),
+  /** 1 / Σ P² of the next selection; null for strategies that do not draw by weight. */
+  effectiveSampleSize: z.number().nullable(),
+});
+
 /** table.json of an ablation. */
 export const AblationTable = z.strictObject({
   schema: z.literal(1),
@@ -37,8 +52,10 @@ export const AblationTable = z.strictObject({
   sets: z.record(z.string(), z.record(z.string(), Comparison)),
   /** Mean reward by generation, of each arm's runs. */
   rewards: z.record(z.string(), z.array(z.array(z.number()))),
+  training: z.record(z.string(), Training),
   cost: z.record(z.string(), Cost),
   /** runKeys by arm; null where a run failed. */
   runs: z.record(z.string(), z.array(z.string().nullable())),
 });
+export type ArmTraining = z.infer<typeof Training>;
 export type AblationTable = z.infer<typeof AblationTable>;

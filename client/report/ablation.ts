@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import * as Plot from '@observablehq/plot';
 import type { AblationTable } from '../../activities/artifacts/ablation.ts';
-import { armsOf, comparedDepths } from '../ablation.ts';
+import { armsOf, comparedDepths, trainingCells, trainingTitles } from '../ablation.ts';
 import { figure, share } from './drawing.ts';
 import { duration, percent, points, whole } from './format.ts';
 import { Html, html } from './html.ts';
@@ -49,6 +49,7 @@ export function ablationPage(table: AblationTable): string {
           <section>
             <h2>Training</h2>
             <div class="figures">${learningCurves(table)} ${cost(table)}</div>
+            ${training(table)}
           </section>
         </main>
         <footer>
@@ -249,6 +250,38 @@ function differences(table: AblationTable, set: string): Html | false {
               ${cell(against.first)} ${cell(against.last)} ${cell(against.change)}
             </tr>`,
         )}
+      </tbody>
+    </table>
+  </figure>`;
+}
+
+function training(table: AblationTable): Html {
+  return html`<figure class="table">
+    <figcaption>
+      <h3>How training went</h3>
+      <p>
+        Groups whose rewards differed; entropy of the last update, in nats a token; the task buffer at the
+        end: entries, their depth, their learnability S, and how many of them the next selection is as good as
+        evenly spread over.
+      </p>
+    </figcaption>
+    <table>
+      <thead>
+        <tr>
+          <th>arm</th>
+          ${trainingTitles.map((title) => html`<th>${title}</th>`)}
+        </tr>
+      </thead>
+      <tbody>
+        ${table.arms
+          .filter((name) => table.training[name])
+          .map(
+            (name) =>
+              html`<tr>
+                <td>${name}</td>
+                ${trainingCells(table.training[name]!).map((cell) => html`<td>${cell}</td>`)}
+              </tr>`,
+          )}
       </tbody>
     </table>
   </figure>`;

@@ -26,6 +26,17 @@ const table: AblationTable = AblationTable.parse({
   arms: ['grpo', 'a<b', 'failed'],
   sets: { own: sets, sums: sets },
   rewards: { grpo: [[0.1, 0.2], [0.3]], 'a<b': [[0.5, 0.7]] },
+  training: {
+    grpo: {
+      withSignal: 0.5,
+      entropy: 0.25,
+      bufferSize: 10,
+      bufferMeanDepth: 0.5,
+      bufferMaxDepth: 2,
+      bufferMeanScore: 0.1,
+      effectiveSampleSize: null,
+    },
+  },
   cost: { grpo: { promptTokens: 1234, completionTokens: 4321, seconds: 90 } },
   runs: { grpo: ['a@1', null], 'a<b': ['b@1', 'b@2'], failed: [null, null] },
 });
@@ -46,7 +57,12 @@ test('the page needs nothing else, and takes names as text', () => {
   const page = ablationPage(table);
   assert.ok(!/<script|https?:\/\/(?!www\.w3\.org)/.test(page));
   assert.ok(page.includes('a&#60;b') && !page.includes('a<b'));
-  for (const title of ['Accuracy by self-iteration depth', 'Mean reward by generation', 'What a run cost'])
+  for (const title of [
+    'Accuracy by self-iteration depth',
+    'Mean reward by generation',
+    'How training went',
+    'What a run cost',
+  ])
     assert.ok(page.includes(title), title);
 });
 

@@ -57,6 +57,7 @@ test('arms × seeds end in one table; a run there is already is taken up, one th
   assert.equal(table.runs['slow']![0], byHand.runKey);
   assert.deepEqual(table.runs['gone'], [null, null]);
   assert.equal(table.rewards['fast']!.length, 2);
+  assert.ok(table.training['slow']!.bufferSize >= 0 && table.training['slow']!.withSignal <= 1);
   assert.ok(table.cost['slow']!.completionTokens > 0);
   assert.ok((await findHead(store, byHand.runKey))!.head.generation === 1);
 
