@@ -1,5 +1,5 @@
 import type { EvaluationRequest, ProblemFile } from '../workflows/contract/evaluation.ts';
-import { taskCounts, type DomainConfig, type DomainOf } from '../workflows/contract/domain.ts';
+import { taskCounts, unanswered, type DomainConfig, type DomainOf } from '../workflows/contract/domain.ts';
 import { TypedFailure } from '../workflows/contract/failures.ts';
 import type { Head } from '../workflows/contract/ref.ts';
 import {
@@ -71,7 +71,12 @@ export function openEvaluation(dependencies: Dependencies) {
         legibleBytes(setting),
         'application/json',
       );
-      const { depth, samplesPerTask } = setting.evaluation;
+      const { depth, samplesPerTask, temperature } = setting.evaluation;
+      if (request.baselines && (depth === 0 || temperature === 0))
+        throw new TypedFailure(
+          'InvalidRunConfig',
+          'baselines: they need a depth ≥ 1 to be compared with, and a temperature above 0, without which all answers are alike',
+        );
       return { runKey, head, setting: ref, name, depth, samplesPerTask };
     });
   };
@@ -104,11 +109,10 @@ async function readProblems(store: Store, { file, instruction }: ProblemFile): P
 }
 
 function assertAnswers(domain: DomainConfig): void {
-  if (domain.name !== 'problems') return;
-  const unknown = domain.heldOut.find(({ answer }) => answer === null);
-  if (unknown)
+  const id = unanswered(domain, 'heldOut');
+  if (id !== null)
     throw new TypedFailure(
       'InvalidRunConfig',
-      `problems: '${unknown.id}' has no answer, so nothing can be said of accuracy; give one, or use selfImprove, which needs none`,
+      `problems: '${id}' has no answer, so nothing can be said of accuracy; give one, or use selfImprove, which needs none`,
     );
 }

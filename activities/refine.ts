@@ -60,11 +60,18 @@ function measure({ prompts }: Plan, drafts: readonly Answer[], draws: readonly D
     meanQuality: mean(drafts.map(({ quality }) => quality ?? 0)),
     meanBestQuality: mean(refined.map(({ instance }) => instance.quality ?? 0)),
     refined: refined.length,
-    truncated: drafts.filter(({ finishReason }) => finishReason === 'length').length,
+    truncated: drafts.filter((draft) => turnsOf(draft).some(({ finishReason }) => finishReason === 'length'))
+      .length,
     failed: drafts.filter(({ error }) => error !== null).length,
-    promptTokens: prompts.reduce((sum, { promptIds }) => sum + promptIds.length, 0),
-    completionTokens: drafts.reduce((sum, { completionIds }) => sum + completionIds.length, 0),
+    promptTokens: tokens([...prompts, ...drafts.flatMap(({ later }) => later)], 'promptIds'),
+    completionTokens: tokens(drafts.flatMap(turnsOf), 'completionIds'),
   };
+}
+
+const turnsOf = (answer: Answer) => [answer, ...answer.later];
+
+function tokens<Key extends string>(rows: readonly Record<Key, readonly number[]>[], key: Key): number {
+  return rows.reduce((sum, row) => sum + row[key].length, 0);
 }
 
 const shaOf = ({ sha256 }: { sha256: string }) => sha256;

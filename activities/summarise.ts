@@ -6,7 +6,7 @@ import { keys } from './artifacts/keys.ts';
 import { once } from './artifacts/once.ts';
 import { encodeEvaluation } from './artifacts/parquet.ts';
 import type { EvaluationRow, Plan } from './artifacts/records.ts';
-import { budgetMatched, type Costed } from './curriculum/budgetMatched.ts';
+import { budgetMatched, type Costed, type Iterate } from './curriculum/budgetMatched.ts';
 import { selfImprovement } from './curriculum/selfImprovement.ts';
 import type { Dependencies } from './dependencies.ts';
 import { loadState, readJson } from './state.ts';
@@ -104,14 +104,29 @@ export function summarise(dependencies: Dependencies) {
 }
 
 /** Iterates by problem, sample and depth. */
-function chainsOf(answersKPS: readonly (readonly (readonly Answer[])[])[]): Costed[][][] {
+function chainsOf(answersKPS: readonly (readonly (readonly Answer[])[])[]): Iterate[][][] {
   return (answersKPS[0] ?? []).map((samples, problem) =>
-    samples.map((_, sample) => answersKPS.map((answersPS) => costOf(answersPS[problem]![sample]!))),
+    samples.map((_, sample) => {
+      const chain = answersKPS.map((answersPS) => answersPS[problem]![sample]!);
+      return chain.map((answer, k) => ({
+        ...costOf(answer),
+        // The later turns of an episode are played anew for each k.
+        spent: tokensOf([...chain.slice(0, k), answer, ...answer.later]),
+      }));
+    }),
   );
 }
 
-function costOf({ quality, completionIds, answer }: Answer): Costed {
-  return { quality: quality ?? 0, tokens: completionIds.length, answer };
+function costOf(answer: Answer): Costed {
+  return {
+    quality: answer.quality ?? 0,
+    tokens: tokensOf([answer, ...answer.later]),
+    answer: answer.answer,
+  };
+}
+
+function tokensOf(turns: readonly { completionIds: readonly number[] }[]): number {
+  return turns.reduce((sum, { completionIds }) => sum + completionIds.length, 0);
 }
 
 /** Consecutive parts of so many items. */

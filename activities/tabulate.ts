@@ -14,17 +14,17 @@ import type { Dependencies } from './dependencies.ts';
 
 /** The result of an ablation: every arm on every set of problems, with intervals, and what it cost. */
 export function tabulate({ store }: Dependencies) {
-  return async ({ key, depth, seeds, arms, untrained }: TabulateInput): Promise<TabulateResult> => {
-    const all: Record<string, (Tabulated[] | null)[]> = { ...arms, untrained };
-    const sets = [...new Set(Object.values(all).flatMap((runs) => (runs[0] ?? []).map(({ set }) => set)))];
+  return async ({ key, depth, seeds, sets, arms, untrained }: TabulateInput): Promise<TabulateResult> => {
+    const all: Record<string, (Tabulated[] | null)[]> = { ...arms, untrained: [untrained] };
     const compared: AblationTable['sets'] = {};
     for (const set of sets) {
-      const qualities: Record<string, number[][][]> = {};
+      const qualities: Record<string, (number[][] | null)[]> = {};
       for (const [arm, runs] of Object.entries(all))
         qualities[arm] = await Promise.all(
-          runs
-            .flatMap((tables) => tables?.find((table) => table.set === set) ?? [])
-            .map((table) => qualitiesKP(store, table, depth)),
+          runs.map(async (tables) => {
+            const table = tables?.find((one) => one.set === set);
+            return table ? qualitiesKP(store, table, depth) : null;
+          }),
         );
       compared[set] = compareArms(qualities, seeds[0] ?? 0);
     }
@@ -50,17 +50,18 @@ export function tabulate({ store }: Dependencies) {
       table.rewards[arm] = metrics.map((generations) => generations.map(({ meanReward }) => meanReward));
       table.training[arm] = trainingOf(metrics);
       table.cost[arm] = {
-        promptTokens: mean(metrics.map((run) => total(run.map(({ promptTokens }) => promptTokens)))),
+        promptTokens: mean(metrics.map((run) => total(run.flatMap((one) => spent(one, 'promptTokens'))))),
         completionTokens: mean(
-          metrics.map((run) => total(run.map(({ completionTokens }) => completionTokens))),
+          metrics.map((run) => total(run.flatMap((one) => spent(one, 'completionTokens')))),
         ),
         seconds: mean(
           chains.map((chain) => total(chain.flatMap(({ observed }) => Object.values(observed.seconds)))),
         ),
       };
     }
+    // Made again, from the same record and maybe more of it, when the ablation is started again.
     return {
-      table: await store.put(keys.ablationTable(key), legibleBytes(table), 'application/json'),
+      table: await store.overwrite(keys.ablationTable(key), legibleBytes(table), 'application/json'),
     };
   };
 }
@@ -88,6 +89,12 @@ function trainingOf(runs: readonly (readonly GenerationMetrics[])[]): ArmTrainin
     effectiveSampleSize: meanOrNull(last.flatMap(({ selection }) => selection['effectiveSampleSize'] ?? [])),
   };
 }
+
+/** Of the generation, and of its drafts. */
+const spent = (metrics: GenerationMetrics, tokens: 'promptTokens' | 'completionTokens') => [
+  metrics[tokens],
+  metrics.drafts?.[tokens] ?? 0,
+];
 
 const total = (numbers: readonly number[]) => numbers.reduce((sum, value) => sum + value, 0);
 

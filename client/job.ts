@@ -17,19 +17,21 @@ export interface Job<Progress> {
   summary: string;
   /** What its `progress` query says, in a line. */
   tell: (progress: Progress) => string;
+  /** Starts it anew even when one of its id has completed: for jobs that take up what the record has. */
+  again?: boolean;
 }
 
 const intervalMs = 1500;
 
 /**
- * Starts a job and follows it to its end; what is new goes to stderr, a line each. Ctrl-C leaves it at work.
+ * Starts a job, or finds the one of its id, and follows it to its end; what is new goes to stderr, a line each. Ctrl-C leaves it at work.
  *
  * @returns its result, or null after Ctrl-C.
- * @throws `CommandFailure` when it failed, or one of that id has ended already.
+ * @throws `CommandFailure` when it failed.
  */
 export async function runJob<Result, Progress>(
   temporal: Temporal,
-  { type, id, input, summary, tell }: Job<Progress>,
+  { type, id, input, summary, tell, again = false }: Job<Progress>,
 ): Promise<Result | null> {
   const handle = await ask(temporal, () =>
     temporal.client.workflow.start(type, {
@@ -38,11 +40,12 @@ export async function runJob<Result, Progress>(
       args: [input],
       staticSummary: summary,
       workflowIdConflictPolicy: 'USE_EXISTING',
-      workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
+      workflowIdReusePolicy: again ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',
     }),
   ).catch((error: unknown) => {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-    throw new CommandFailure(exitCodes.conflict, `'${id}' has ended already: choose another name with --id.`);
+    note(`'${id}' has completed already; this is its result, with the settings it was started with.`);
+    return temporal.client.workflow.getHandle(id);
   });
   const page = pageOf(temporal, id);
   note(page ? `${id}: ${page}` : id);
@@ -72,7 +75,7 @@ export async function runJob<Result, Progress>(
   } finally {
     interrupt.done();
   }
-  note(`'${id}' goes on; the same command follows it again.`);
+  note(`'${id}' goes on; the same command with --id ${id} follows it again.`);
   return null;
 }
 

@@ -1,6 +1,5 @@
-import { parseJson } from '../activities/artifacts/canonical.ts';
-import { EvaluationSummary } from '../activities/artifacts/evaluation.ts';
-import { evaluationOfFolder, keys } from '../activities/artifacts/keys.ts';
+import type { EvaluationSummary } from '../activities/artifacts/evaluation.ts';
+import { readEvaluations } from '../activities/artifacts/evaluations.ts';
 import type { Manifest } from '../activities/artifacts/manifest.ts';
 import { findRunKey as findInRecord, listRuns, readChain } from '../activities/artifacts/manifests.ts';
 import type { Store } from '../activities/artifacts/store.ts';
@@ -16,13 +15,17 @@ export interface ShownRun {
   head: { generation: number; hash: string } | null;
   /** The generations made, from 1: generation 0 is the untrained start. */
   generations: ShownGeneration[];
-  evaluations: {
-    generation: number;
-    accuracy: number[];
-    tasks: number;
-    samplesPerTask: number;
-    tokens: number;
-  }[];
+  evaluations: ShownEvaluation[];
+  /** Those made besides its own, by `reiterate evaluate` or an ablation. */
+  named: (ShownEvaluation & { name: string })[];
+}
+
+export interface ShownEvaluation {
+  generation: number;
+  accuracy: number[];
+  tasks: number;
+  samplesPerTask: number;
+  tokens: number;
 }
 
 export interface ShownGeneration {
@@ -54,20 +57,29 @@ export interface ShownGeneration {
 export async function showRun(store: Store, temporal: Temporal | null, run: string): Promise<ShownRun> {
   const known = temporal ? await findRun(temporal, run) : null;
   const runKey = await findRunKey(store, known, run);
-  const [chain, evaluations] = await Promise.all([readChain(store, runKey), readEvaluations(store, runKey)]);
+  const [chain, evaluations, named] = await Promise.all([
+    readChain(store, runKey),
+    readEvaluations(store, runKey),
+    readEvaluations(store, runKey, 'named'),
+  ]);
   const head = chain.at(-1);
   return {
     runKey,
     status: known?.runKey === runKey ? known.status : 'unknown',
     head: head ? { generation: head.content.generation, hash: head.hash } : null,
     generations: chain.flatMap(shownGeneration),
-    evaluations: evaluations.map(({ generation, depths, tasks, samplesPerTask }) => ({
-      generation,
-      accuracy: depths.map(({ accuracy }) => accuracy),
-      tasks,
-      samplesPerTask,
-      tokens: depths.reduce((sum, depth) => sum + depth.tokens, 0),
-    })),
+    evaluations: evaluations.map(shownEvaluation),
+    named: named.map((summary) => ({ ...shownEvaluation(summary), name: summary.name ?? '' })),
+  };
+}
+
+function shownEvaluation({ generation, depths, tasks, samplesPerTask }: EvaluationSummary): ShownEvaluation {
+  return {
+    generation,
+    accuracy: depths.map(({ accuracy }) => accuracy),
+    tasks,
+    samplesPerTask,
+    tokens: depths.reduce((sum, depth) => sum + depth.tokens, 0),
   };
 }
 
@@ -103,25 +115,6 @@ function shownGeneration({ hash, content, observed }: Manifest): ShownGeneration
       conservation,
     },
   ];
-}
-
-/** Finished evaluations of a run: its own, by generation, or those besides, which have names. */
-export async function readEvaluations(
-  store: Store,
-  runKey: string,
-  which: 'own' | 'named' = 'own',
-): Promise<EvaluationSummary[]> {
-  const folders = (await store.folders(keys.evaluations(runKey))).map(evaluationOfFolder);
-  const found = await Promise.all(
-    folders
-      .filter(({ name }) => (name === undefined) === (which === 'own'))
-      .map(async ({ generation, name }) => {
-        const key = keys.evaluationSummary(runKey, generation, name);
-        const summary = await store.find(key);
-        return summary ? parseJson(summary.bytes, EvaluationSummary, key) : null;
-      }),
-  );
-  return found.filter((summary) => summary !== null);
 }
 
 /** A run in the list of `reiterate runs`. */

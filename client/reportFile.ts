@@ -17,7 +17,7 @@ export async function writeReport(store: Store, runKey: string, out?: string): P
   const html = await buildReport(store, runKey);
   const key = keys.report(runKey);
   await store.overwrite(key, new TextEncoder().encode(html), 'text/html; charset=utf-8');
-  return { runKey, file: await writePage(out ?? pageFile(runKey), html), key };
+  return { runKey, file: await writeOut(out ?? pageFile(runKey), html), key };
 }
 
 /** Where the page of a run or an ablation goes when nobody says. */
@@ -25,12 +25,12 @@ export function pageFile(name: string): string {
   return join('out', `${name.replaceAll(/[^\w.@-]/g, '_')}.html`);
 }
 
-/** Writes a page, with the folders above it, and returns its absolute path. */
-export async function writePage(out: string, html: string): Promise<string> {
+/** Writes a file, with the folders above it, and returns its absolute path. */
+export async function writeOut(out: string, content: string | Uint8Array): Promise<string> {
   const file = resolve(out);
   try {
     await mkdir(dirname(file), { recursive: true });
-    await writeFile(file, html);
+    await writeFile(file, content);
   } catch (cause) {
     throw new CommandFailure(exitCodes.failed, `${file} cannot be written: ${(cause as Error).message}`, {
       cause,

@@ -1,10 +1,10 @@
 import { parseJson } from '../activities/artifacts/canonical.ts';
-import { findHead, readChain } from '../activities/artifacts/manifests.ts';
+import { findHead } from '../activities/artifacts/manifests.ts';
+import { continuationOf } from '../activities/continuation.ts';
 import type { Store } from '../activities/artifacts/store.ts';
 import { RunConfig } from '../workflows/contract/config.ts';
-import { evaluationsKept, rewardsKept } from '../workflows/contract/progress.ts';
 import { CommandFailure, exitCodes } from './exit.ts';
-import { findRunKey, readEvaluations } from './record.ts';
+import { findRunKey } from './record.ts';
 import { nameOfRun } from '../workflows/contract/names.ts';
 import { findRun, startRun, type Temporal } from './temporal.ts';
 
@@ -35,15 +35,6 @@ export async function takeUp(
       exitCodes.conflict,
       `${runKey} has made all of its ${config.generations} generations: there is nothing left to do.`,
     );
-  const [chain, evaluations] = await Promise.all([readChain(store, runKey), readEvaluations(store, runKey)]);
-  await startRun(temporal, nameOfRun(runKey), config, {
-    runKey,
-    head,
-    rewards: chain.flatMap(({ content }) => content.metrics?.meanReward ?? []).slice(-rewardsKept),
-    evaluations: evaluations.slice(-evaluationsKept).map(({ generation, depths }) => ({
-      generation,
-      accuracy: depths.map(({ accuracy }) => accuracy),
-    })),
-  });
+  await startRun(temporal, nameOfRun(runKey), config, await continuationOf(store, runKey, head));
   return { runKey, generation: head.generation };
 }

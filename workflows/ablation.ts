@@ -7,9 +7,11 @@ import {
   ParentClosePolicy,
   setCurrentDetails,
   setHandler,
+  sleep,
   workflowInfo,
   WorkflowIdReusePolicy,
 } from '@temporalio/workflow';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
   parseAblation,
   type AblatedProgress,
@@ -19,10 +21,10 @@ import {
   type AblationResult,
 } from './contract/ablation.ts';
 import type { DomainConfig } from './contract/domain.ts';
-import { runKeyOf } from './contract/names.ts';
 import type { From, Tabulated } from './contract/steps.ts';
 import { evaluation } from './evaluation.ts';
 import { exitRun, rootOf } from './exitRun.ts';
+import { runPaused } from './gate.ts';
 import { steps } from './policies.ts';
 
 export const ablationProgress = defineQuery<AblationProgress>('progress');
@@ -35,7 +37,7 @@ export const ablationProgress = defineQuery<AblationProgress>('progress');
  * @param input an AblationConfig, unvalidated
  */
 export async function ablation(input: unknown): Promise<AblationResult> {
-  const { workflowId, firstExecutionRunId } = workflowInfo();
+  const { workflowId } = workflowInfo();
   const parsed = parseAblation(input, workflowId);
   if (!parsed.ok) throw ApplicationFailure.nonRetryable(parsed.problems.join('\n'), 'InvalidRunConfig');
   const {
@@ -55,16 +57,26 @@ export async function ablation(input: unknown): Promise<AblationResult> {
     setCurrentDetails(ablationDetails(progress));
   };
 
+  setHandler(runPaused, (id, why) => {
+    const index = runs.findIndex((run) => run.id === id);
+    if (index >= 0) show(index, why === null ? 'training' : 'paused', why);
+  });
+
   const evaluated: (Tabulated[] | null)[] = runs.map(() => null);
-  const untrained: Tabulated[][] = [];
+  let untrained: Tabulated[] | null = null;
+  let untrainedBegun = false;
   await inParallel(runs, concurrency, async (run, index) => {
     try {
       show(index, 'training');
       const { runKey, head } = await train(run);
       show(index, 'evaluating');
-      evaluated[index] = await playSets(playing, run.id, runKey, head.generation);
+      const tables = await playSets(playing, run.id, runKey, head.generation);
       // The untrained policy is the same in all runs but for the adapter's random start, which changes nothing: once.
-      if (index === 0) untrained.push(await playSets(playing, run.id, runKey, 0));
+      if (!untrainedBegun) {
+        untrainedBegun = true;
+        untrained = await playSets(playing, run.id, runKey, 0);
+      }
+      evaluated[index] = tables;
       show(index, 'done');
     } catch (error) {
       if (isCancellation(error) && CancellationScope.current().consideredCancelled) throw error;
@@ -82,9 +94,10 @@ export async function ablation(input: unknown): Promise<AblationResult> {
     { activityId: 'tabulate', summary: 'arms × sets, with intervals' },
     [
       {
-        key: runKeyOf(workflowId, firstExecutionRunId),
+        key: workflowId,
         depth: playing.depth,
         seeds,
+        sets: Object.keys(playing.sets),
         arms: Object.fromEntries(
           Object.keys(arms).map((arm) => [arm, evaluated.filter((_, index) => runs[index]!.arm === arm)]),
         ),
@@ -102,23 +115,55 @@ const childOptions = {
 
 /** The run from wherever the record has it, to its last generation. */
 async function train({ id, config, arm, seed }: AblatedRun): Promise<From> {
-  const found = await steps.findRun.executeWithOptions(
-    { activityId: `find-${arm}-${seed}`, summary: 'what the record has of it' },
-    [{ id, config }],
+  const find = () =>
+    steps.findRun.executeWithOptions(
+      { activityId: `find-${arm}-${seed}`, summary: 'what the record has of it' },
+      [{ id, config }],
+    );
+  let found = await find();
+  const made = await whenClosed(
+    async () => {
+      if (found && found.head.generation >= config.generations) return null;
+      return executeChild(exitRun, {
+        ...childOptions,
+        workflowId: id,
+        staticSummary: `${arm}, seed ${seed}`,
+        args: found ? [config, found] : [config],
+      });
+    },
+    async () => {
+      found = await find();
+    },
   );
-  if (found && found.head.generation >= config.generations) return found;
-  const { runKey, head, status } = await executeChild(exitRun, {
-    ...childOptions,
-    workflowId: id,
-    staticSummary: `${arm}, seed ${seed}`,
-    args: found ? [config, found] : [config],
-  });
+  if (made === null) return found!;
+  const { runKey, head, status } = made;
   if (status !== 'completed' || !head)
     throw ApplicationFailure.nonRetryable(
       `it was stopped after generation ${head?.generation ?? 0} of ${config.generations}; \`reiterate resume ${id}\`, then start the ablation again`,
       'RunStopped',
     );
   return { runKey, head };
+}
+
+const patience = { everySeconds: 15, times: 240 };
+
+/**
+ * Starts a child, and waits for an hour while one of its id is still open: a run that was started by hand, or the child
+ * of an ablation that was ended just before.
+ */
+async function whenClosed<Result>(
+  start: () => Promise<Result>,
+  lookAgain: () => Promise<void>,
+): Promise<Result> {
+  for (let time = 0; ; time++) {
+    try {
+      return await start();
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError) || time >= patience.times) throw error;
+      await sleep(`${patience.everySeconds}s`);
+      await lookAgain();
+    }
+  }
 }
 
 /** A policy on every set of problems, one after the other. */
@@ -130,12 +175,16 @@ async function playSets(
 ): Promise<Tabulated[]> {
   const tables: Tabulated[] = [];
   for (const [set, domain] of Object.entries(sets) as [string, DomainConfig | null][]) {
-    const { summary } = await executeChild(evaluation, {
-      ...childOptions,
-      workflowId: `${id}/${set}-${generation}`,
-      staticSummary: `${id} after generation ${generation} on ${set}`,
-      args: [{ policy: { run, generation }, name: set, ...(domain && { domain }), ...playing }],
-    });
+    const { summary } = await whenClosed(
+      () =>
+        executeChild(evaluation, {
+          ...childOptions,
+          workflowId: `${id}/${set}-${generation}`,
+          staticSummary: `${id} after generation ${generation} on ${set}`,
+          args: [{ policy: { run, generation }, name: set, ...(domain && { domain }), ...playing }],
+        }),
+      async () => {},
+    );
     tables.push({ set, runKey: run, generation, name: set, summary });
   }
   return tables;

@@ -44,7 +44,7 @@ import { draftsOf } from './contract/selection.ts';
 import { parseRunConfig } from './contract/validate.ts';
 import { runDetails } from './details.ts';
 import { evaluation } from './evaluation.ts';
-import { setPaused } from './gate.ts';
+import { runPaused, setPaused } from './gate.ts';
 import { generation } from './generation.ts';
 import { alarmsOf } from './guards.ts';
 import { steps } from './policies.ts';
@@ -106,9 +106,18 @@ export async function exitRun(input: unknown, continued?: Continuation): Promise
     upsertSearchAttributes([{ key: attribute.status, value: status }]);
     setCurrentDetails(runDetails(progress));
   };
+  /** Whoever waits for this run should know that it waits, too. */
+  const tellParent = async (why: string | null) => {
+    const { parent } = workflowInfo();
+    if (parent)
+      await getExternalWorkflowHandle(parent.workflowId)
+        .signal(runPaused, workflowId, why)
+        .catch(ignoreClosed);
+  };
   const steer = async (paused: boolean) => {
     if (!paused) progress.alarm = null;
     show(paused ? 'paused' : 'running');
+    await tellParent(paused ? 'paused by hand' : null);
     if (progress.child)
       await getExternalWorkflowHandle(progress.child).signal(setPaused, paused).catch(ignoreClosed);
   };
@@ -189,6 +198,7 @@ export async function exitRun(input: unknown, continued?: Continuation): Promise
       progress.alarm = alarms.join('; ');
       log.warn(`The run pauses: ${progress.alarm}`);
       show('paused');
+      await tellParent(progress.alarm);
     }
     if (progress.alarm !== null) show('running');
     if (progress.evaluations.at(-1)?.generation !== progress.head.generation)

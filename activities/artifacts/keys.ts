@@ -5,9 +5,6 @@ import type { Place } from '../../workflows/contract/steps.ts';
 /** Folder that holds all runs, one folder each. */
 export const runsFolder = 'runs/';
 
-/** Folder that holds all ablations, one folder each. */
-export const ablationsFolder = 'ablations/';
-
 /** Most bytes of one part of a key: MinIO keeps each as a directory name. */
 const longestPart = 255;
 
@@ -53,9 +50,9 @@ export const keys = {
   /** Problems that a client put there, under the hash of their bytes. */
   problems: (sha256: string) => `problems/${sha256}.jsonl`,
 
-  /** The result of an ablation. */
-  ablationTable: (key: string) => `${ablationsFolder}${escapePart(key)}/table.json`,
-  ablationPage: (key: string) => `${ablationsFolder}${escapePart(key)}/table.html`,
+  /** The result of an ablation, by its workflow id. */
+  ablationTable: (name: string) => `ablations/${escapePart(name)}/table.json`,
+  ablationPage: (name: string) => `ablations/${escapePart(name)}/table.html`,
 
   plan: (runKey: string, place: Place) => `${placeFolder(runKey, place)}plan.json`,
   rollouts: (runKey: string, place: Place, shard: number) =>

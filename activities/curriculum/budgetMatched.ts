@@ -10,6 +10,12 @@ export interface Costed {
   answer: string | null;
 }
 
+/** One answer of a chain that the policy improves. */
+export interface Iterate extends Costed {
+  /** Completion tokens that were needed to come here, this answer's among them. */
+  spent: number;
+}
+
 /** At one k; see `BudgetMatched` in artifacts/evaluation.ts. */
 export interface BudgetMatched {
   k: number;
@@ -30,7 +36,7 @@ export interface BudgetMatched {
  * @param freshPSN independent answers by problem and sample, K for each chain.
  */
 export function budgetMatched(
-  chainsPSK: readonly (readonly (readonly Costed[])[])[],
+  chainsPSK: readonly (readonly (readonly Iterate[])[])[],
   freshPSN: readonly (readonly (readonly Costed[])[])[],
   seed: number,
 ): BudgetMatched[] {
@@ -41,7 +47,7 @@ export function budgetMatched(
       chainsSK.map((chain, sample) => {
         const iterates = chain.slice(0, k + 1);
         const independent = [chain[0]!, ...freshPSN[problem]![sample]!];
-        return { iterates, bought: affordable(independent, tokensOf(iterates)) };
+        return { iterates, bought: affordable(independent, chain[k]!.spent) };
       }),
     );
     const over = (value: (pair: (typeof pairsPS)[number][number]) => number) =>
@@ -79,5 +85,3 @@ export function majority(answers: readonly Costed[]): number {
 }
 
 const best = (answers: readonly Costed[]) => Math.max(...answers.map(({ quality }) => quality));
-
-const tokensOf = (answers: readonly Costed[]) => answers.reduce((sum, { tokens }) => sum + tokens, 0);

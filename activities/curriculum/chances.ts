@@ -8,7 +8,8 @@ const trials = 1000;
 
 /**
  * How likely each entry of the buffer is to be selected by the generation to come: the share of so many seeds with
- * which it is. Strategies differ too much for a formula; all of them propose.
+ * which it is proposed in time. Strategies differ too much for a formula; all of them propose. Of an episode any earlier
+ * turn of a selected entry may be played instead.
  *
  * @returns by instance id.
  */

@@ -9,7 +9,7 @@ export interface ArmAtDepth {
   accuracy: Estimate;
   /** Standard deviation over the seeds' means (n − 1); null for one seed. */
   deviation: number | null;
-  /** Answers wrong at k = 0 and right at k, and the other way round, over all seeds. */
+  /** Problems answered better, and worse, at k than at 0, over all seeds. */
   corrected: number;
   broken: number;
   /** Accuracy at k less that at 0. */
@@ -24,9 +24,12 @@ export interface Difference extends Estimate {
 
 export interface ArmComparison {
   depths: ArmAtDepth[];
-  /** Against the first arm at k = 0, at k = K, and of the change between them; null for the first arm itself. */
+  /** Against the first arm that has a run, at k = 0, at k = K, and of the change between; null for that arm itself. */
   against: { first: Difference; last: Difference; change: Difference } | null;
 }
+
+/** Quality by depth and problem, of one training run. */
+export type RunKP = readonly (readonly number[])[];
 
 const resamples = 2000;
 
@@ -37,52 +40,61 @@ const resamples = 2000;
  *
  * Pure: `seed` decides the resampling.
  *
- * @param armsSKP quality by arm, training run, depth and problem (the mean over its samples); arms may lack runs.
+ * @param armsSKP quality by arm, seed, depth and problem (the mean over its samples); null where an arm lacks the run of
+ * a seed, for which its others stand in then.
  */
 export function compareArms(
-  armsSKP: Readonly<Record<string, readonly (readonly (readonly number[])[])[]>>,
+  armsSKP: Readonly<Record<string, readonly (RunKP | null)[]>>,
   seed: number,
 ): Record<string, ArmComparison> {
-  const names = Object.keys(armsSKP);
-  const problems = Object.values(armsSKP)[0]?.[0]?.[0]?.length ?? 0;
-  const runs = Math.max(0, ...Object.values(armsSKP).map((arm) => arm.length));
+  const names = Object.keys(armsSKP).filter((name) => armsSKP[name]!.some((run) => run !== null));
+  const problems = armsSKP[names[0] ?? '']?.find((run) => run !== null)?.[0]?.length ?? 0;
+  const seeds = Math.max(0, ...Object.values(armsSKP).map((arm) => arm.length));
   const random = stream([seed, 'comparison']);
   const draws = Array.from({ length: resamples }, () => ({
-    // Shares, so that an arm with fewer runs draws among its own.
-    runs: Array.from({ length: runs }, () => random()),
+    seeds: Array.from({ length: seeds }, () => ({
+      seed: Math.floor(random() * seeds),
+      instead: random(),
+    })),
     problems: Array.from({ length: problems }, () => Math.floor(random() * problems)),
   }));
-  /** The resampled means over runs and problems of a value by run and problem. */
-  const resampled = (valuesSP: readonly (readonly number[])[]) =>
-    draws.map((draw) =>
+  /** The resampled means over seeds and problems of a value by seed and problem. */
+  const resampled = (valuesSP: readonly (readonly number[] | null)[]) => {
+    const own = valuesSP.filter((valuesP) => valuesP !== null);
+    return draws.map((draw) =>
       mean(
-        draw.runs.map((share) => {
-          const valuesP = valuesSP[Math.floor(share * valuesSP.length)]!;
+        draw.seeds.map(({ seed, instead }) => {
+          const valuesP = valuesSP[seed] ?? own[Math.floor(instead * own.length)]!;
           return mean(draw.problems.map((problem) => valuesP[problem]!));
         }),
       ),
     );
+  };
+  const meanOf = (valuesSP: readonly (readonly number[] | null)[]) =>
+    mean(valuesSP.flatMap((valuesP) => (valuesP === null ? [] : [mean(valuesP)])));
   const valuesOf = (name: string) => {
     const arm = armsSKP[name]!;
-    const at = (k: number) => arm.map((qualitiesKP) => qualitiesKP[k]!);
-    const depths = arm[0]?.length ?? 0;
+    const at = (k: number) => arm.map((run) => run && run[k]!);
+    const depths = arm.find((run) => run !== null)!.length;
     const change = (k: number) =>
-      at(k).map((valuesP, run) => valuesP.map((value, problem) => value - at(0)[run]![problem]!));
+      arm.map((run) => run && run[k]!.map((value, problem) => value - run[0]![problem]!));
     return { at, change, depths };
   };
-  const estimated = (valuesSP: readonly (readonly number[])[]): Estimate => ({
-    value: mean(valuesSP.map(mean)),
+  const estimated = (valuesSP: readonly (readonly number[] | null)[]): Estimate => ({
+    value: meanOf(valuesSP),
     ...interval(resampled(valuesSP)),
   });
   const differing = (
-    ours: readonly (readonly number[])[],
-    theirs: readonly (readonly number[])[],
+    ours: readonly (readonly number[] | null)[],
+    theirs: readonly (readonly number[] | null)[],
   ): Difference => {
     const [a, b] = [resampled(ours), resampled(theirs)];
     const differences = a.map((value, index) => value - b[index]!);
-    const share = (has: (difference: number) => boolean) => differences.filter(has).length / resamples;
+    // One more on both sides: so few resamples cannot say 0.
+    const share = (has: (difference: number) => boolean) =>
+      (differences.filter(has).length + 1) / (resamples + 1);
     return {
-      value: mean(ours.map(mean)) - mean(theirs.map(mean)),
+      value: meanOf(ours) - meanOf(theirs),
       ...interval(differences),
       p: Math.min(
         1,
@@ -96,38 +108,35 @@ export function compareArms(
   };
 
   return Object.fromEntries(
-    names
-      .filter((name) => armsSKP[name]!.length > 0)
-      .map((name): [string, ArmComparison] => {
-        const { at, change, depths } = valuesOf(name);
-        const firstName = names[0]!;
-        const first = valuesOf(firstName);
-        const last = depths - 1;
-        const compared = name !== firstName && armsSKP[firstName]!.length > 0;
-        return [
-          name,
-          {
-            depths: Array.from({ length: depths }, (_, k) => {
-              const changes = change(k).flat();
-              return {
-                k,
-                accuracy: estimated(at(k)),
-                deviation: deviation(at(k).map(mean)),
-                corrected: changes.filter((value) => value > 0).length,
-                broken: changes.filter((value) => value < 0).length,
-                change: estimated(change(k)),
-              };
-            }),
-            against: compared
-              ? {
+    names.map((name): [string, ArmComparison] => {
+      const { at, change, depths } = valuesOf(name);
+      const first = valuesOf(names[0]!);
+      const last = depths - 1;
+      return [
+        name,
+        {
+          depths: Array.from({ length: depths }, (_, k) => {
+            const changes = change(k).flatMap((valuesP) => valuesP ?? []);
+            return {
+              k,
+              accuracy: estimated(at(k)),
+              deviation: deviation(at(k).flatMap((valuesP) => (valuesP === null ? [] : [mean(valuesP)]))),
+              corrected: changes.filter((value) => value > 0).length,
+              broken: changes.filter((value) => value < 0).length,
+              change: estimated(change(k)),
+            };
+          }),
+          against:
+            name === names[0]
+              ? null
+              : {
                   first: differing(at(0), first.at(0)),
                   last: differing(at(last), first.at(last)),
                   change: differing(change(last), first.change(last)),
-                }
-              : null,
-          },
-        ];
-      }),
+                },
+        },
+      ];
+    }),
   );
 }
 

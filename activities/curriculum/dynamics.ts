@@ -57,9 +57,11 @@ export function drawDynamics(draws: readonly Draw[], before: Curriculum, generat
 function entryOf({ buffer, generation }: Curriculum): (instance: Draw['instance']) => number {
   const byId = new Map(buffer.map(({ instance, firstGeneration }) => [instance.id, firstGeneration]));
   const byRollout = new Map(
-    buffer.map(({ instance, firstGeneration }) => [instance.parent?.rolloutId, firstGeneration]),
+    buffer.flatMap(({ instance: { parent }, firstGeneration }): [string, number][] =>
+      parent ? [[parent.rolloutId, firstGeneration]] : [],
+    ),
   );
-  return ({ id, parent }) => byId.get(id) ?? byRollout.get(parent?.rolloutId) ?? generation;
+  return ({ id, parent }) => byId.get(id) ?? (parent && byRollout.get(parent.rolloutId)) ?? generation;
 }
 
 /** The task buffer of one generation, beyond what its manifest says. */

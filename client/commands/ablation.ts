@@ -1,21 +1,20 @@
 import { Command } from 'commander';
 import { AblationTable } from '../../activities/artifacts/ablation.ts';
 import { parseJson } from '../../activities/artifacts/canonical.ts';
-import { ablationsFolder, keys, runKeyOfFolder } from '../../activities/artifacts/keys.ts';
+import { keys } from '../../activities/artifacts/keys.ts';
 import type { Store } from '../../activities/artifacts/store.ts';
 import {
   parseAblation,
   type AblationProgress,
   type AblationResult,
 } from '../../workflows/contract/ablation.ts';
-import { nameOfRun } from '../../workflows/contract/names.ts';
 import { ablationView } from '../ablation.ts';
 import { runName } from '../arguments.ts';
 import { readJsonFile } from '../config.ts';
 import { openStore, withTemporal } from '../connect.ts';
 import { CommandFailure, exitCodes } from '../exit.ts';
 import { runJob } from '../job.ts';
-import { pageFile, writePage } from '../reportFile.ts';
+import { pageFile, writeOut } from '../reportFile.ts';
 import { note, print, printJson } from '../terminal.ts';
 
 interface ShowOptions {
@@ -32,7 +31,7 @@ export function ablationCommand(): Command {
       .description('make all runs and evaluations of an ablation, and show its table and page')
       .argument('<file>', 'JSON file, such as presets/ablations/ladder.json')
       .requiredOption('--id <name>', 'name of the ablation; its runs are <name>-<arm>-<seed>', runName)
-      .option('--out <file>', 'page to write; out/<key>.html when left out')
+      .option('--out <file>', 'page to write; out/<name>.html when left out')
       .option('--json', 'print the table as JSON')
       .addHelpText(
         'after',
@@ -58,13 +57,15 @@ Example: reiterate ablation start presets/ablations/ladder.json --id ladder`,
             input,
             summary: `${parsed.value.runs.length} runs`,
             tell,
+            again: true,
           });
           if (!result) {
             process.exitCode = exitCodes.interrupted;
             return;
           }
-          for (const { id, failure } of result.runs) if (failure) note(`${id} failed: ${failure}`);
-          await show(store, await readTable(store, result.table.key), options);
+          for (const { id, state, failure } of result.runs)
+            if (state === 'failed') note(`${id} failed: ${failure}`);
+          await show(store, await readTable(store, id), options);
           if (result.runs.some(({ state }) => state === 'failed')) process.exitCode = exitCodes.failed;
         });
       }),
@@ -72,13 +73,13 @@ Example: reiterate ablation start presets/ablations/ladder.json --id ladder`,
   command.addCommand(
     new Command('show')
       .description('show the table of an ablation from its record, and write its page')
-      .argument('<name>', 'name of an ablation (its newest), or its key')
-      .option('--out <file>', 'page to write; out/<key>.html when left out')
+      .argument('<name>', 'name of a finished ablation')
+      .option('--out <file>', 'page to write; out/<name>.html when left out')
       .option('--json', 'print the table as JSON')
       .addHelpText('after', '\nExample: reiterate ablation show ladder')
       .action(async (name: string, options: ShowOptions) => {
         const store = await openStore();
-        await show(store, await findTable(store, name), options);
+        await show(store, await readTable(store, name), options);
       }),
   );
   return command;
@@ -93,43 +94,26 @@ async function show(store: Store, table: AblationTable, { out, json }: ShowOptio
     new TextEncoder().encode(html),
     'text/html; charset=utf-8',
   );
-  const file = await writePage(out ?? pageFile(table.key), html);
+  const file = await writeOut(out ?? pageFile(table.key), html);
   if (json) printJson({ ...table, file });
   else print(...ablationView(table), '', file);
 }
 
-async function readTable(store: Store, key: string): Promise<AblationTable> {
+async function readTable(store: Store, name: string): Promise<AblationTable> {
+  const key = keys.ablationTable(name);
   const found = await store.find(key);
-  if (!found) throw new CommandFailure(exitCodes.notFound, `${key} is not in the store.`);
+  if (!found) throw new CommandFailure(exitCodes.notFound, `No finished ablation '${name}' in the record.`);
   return parseJson(found.bytes, AblationTable, key);
-}
-
-/** The newest table of a name: the one whose key sorts last, or the key itself. */
-async function findTable(store: Store, name: string): Promise<AblationTable> {
-  const all = (await store.folders(ablationsFolder)).map((folder) =>
-    runKeyOfFolder(folder.replace(ablationsFolder, 'runs/')),
-  );
-  const named = all.filter((key) => key === name || nameOfRun(key) === name);
-  const tables = await Promise.all(named.map((key) => store.find(keys.ablationTable(key))));
-  const found = tables.flatMap((table) => table ?? []);
-  if (found.length === 0)
-    throw new CommandFailure(exitCodes.notFound, `No ablation '${name}' in the record.`);
-  if (found.length > 1)
-    throw new CommandFailure(
-      exitCodes.conflict,
-      `There are several ablations '${name}'; name one by its key: ${named.join(', ')}`,
-    );
-  return parseJson(found[0]!.bytes, AblationTable, found[0]!.ref.key);
 }
 
 /** `3 of 15 runs done; training ladder-exit-2`. */
 function tell({ runs }: AblationProgress): string {
   const done = runs.filter(({ state }) => state === 'done').length;
-  const atWork = runs.filter(({ state }) => state === 'training' || state === 'evaluating');
+  const atWork = runs.filter(({ state }) => ['training', 'paused', 'evaluating'].includes(state));
   const failed = runs.filter(({ state }) => state === 'failed').length;
   return [
     `${done} of ${runs.length} runs done`,
     ...(failed > 0 ? [`${failed} failed`] : []),
-    ...atWork.map(({ id, state }) => `${state} ${id}`),
+    ...atWork.map(({ id, state, failure }) => `${state} ${id}${failure ? `: ${failure}` : ''}`),
   ].join('; ');
 }

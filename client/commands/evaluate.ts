@@ -5,7 +5,7 @@ import { DomainConfig } from '../../workflows/contract/domain.ts';
 import type { EvaluationRequest, EvaluationResult } from '../../workflows/contract/evaluation.ts';
 import type { StepProgress } from '../../workflows/contract/progress.ts';
 import { parse } from '../../workflows/contract/validate.ts';
-import { runName, wholeNumber } from '../arguments.ts';
+import { countingNumber, runName } from '../arguments.ts';
 import { readJsonFile } from '../config.ts';
 import { openStore, withTemporal } from '../connect.ts';
 import { CommandFailure, exitCodes } from '../exit.ts';
@@ -27,7 +27,7 @@ export function evaluateCommand(): Command {
       '--domain <file>',
       'the held-out problems of another domain: a JSON file like `domain` of a preset',
     )
-    .option('--tasks <number>', 'only the first so many problems', wholeNumber)
+    .option('--tasks <number>', 'only the first so many problems', countingNumber)
     .option('--baselines', 'also play independent answers at equal tokens')
     .option('--id <name>', 'name of the evaluation', runName)
     .option('--json', 'print the summary as JSON')
@@ -40,6 +40,8 @@ kept beside the run, under evaluations/<generation>-<name>/.
 Example: reiterate evaluate my-run --depth 8 --samples 4 --baselines`,
     )
     .action(async (run: string | undefined, options: Options) => {
+      if (options.instruction !== undefined && options.problems === undefined)
+        throw new CommandFailure(exitCodes.usage, '--instruction goes with --problems.');
       const store = await openStore();
       const request: EvaluationRequest = {
         ...(await playedAs(run, options)),

@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import type { StepProgress } from '../../workflows/contract/progress.ts';
 import type { SelfImproveRequest, SelfImproveResult } from '../../workflows/contract/evaluation.ts';
@@ -7,6 +6,7 @@ import { openStore, withTemporal } from '../connect.ts';
 import { exitCodes } from '../exit.ts';
 import { runJob } from '../job.ts';
 import { playedAs, playingOptions, tellDepth, uploadProblems, type PlayingOptions } from '../playing.ts';
+import { writeOut } from '../reportFile.ts';
 import { fields, print, printJson, timestamp } from '../terminal.ts';
 
 interface Options extends PlayingOptions {
@@ -52,8 +52,7 @@ Example: reiterate improve my-run --problems mine.jsonl --depth 4`,
           process.exitCode = exitCodes.interrupted;
           return;
         }
-        const file = options.out ?? `${id}.jsonl`;
-        await writeFile(file, await store.read(result.answers));
+        const file = await writeOut(options.out ?? `${id}.jsonl`, await store.read(result.answers));
         if (options.json) printJson({ ...result, file });
         else
           print(

@@ -1,5 +1,3 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
 import { Command } from 'commander';
 import { parseJson } from '../../activities/artifacts/canonical.ts';
 import type { Manifest } from '../../activities/artifacts/manifest.ts';
@@ -18,6 +16,7 @@ import { inspectInstance } from '../inspect/instance.ts';
 import { bufferTable, dynamicsTable, groupTable, instancePage, rolloutPage } from '../inspect/pages.ts';
 import { inspectRollout } from '../inspect/rollout.ts';
 import { findRunKey } from '../record.ts';
+import { writeOut } from '../reportFile.ts';
 import { note, print, printJson } from '../terminal.ts';
 
 export function inspectCommand(): Command {
@@ -113,7 +112,7 @@ function dynamicsCommand(): Command {
       const opened = await openRun(run);
       const { rows, answers } = await readDynamics(opened.store, opened);
       const files: string[] = [];
-      if (options.out !== undefined) files.push(await write(options.out, encodeDynamics(rows)));
+      if (options.out !== undefined) files.push(await writeOut(options.out, encodeDynamics(rows)));
       if (options.points !== undefined) {
         if (answers.length === 0)
           throw new CommandFailure(
@@ -122,7 +121,7 @@ function dynamicsCommand(): Command {
           );
         // Loaded only for this.
         const { project } = await import('../dynamics/projection.ts');
-        files.push(await write(options.points, encodePoints(project(answers, opened.config.seed))));
+        files.push(await writeOut(options.points, encodePoints(project(answers, opened.config.seed))));
       }
       if (options.json) return printJson({ runKey: opened.runKey, files, generations: rows });
       if (rows.length === 0) return note('No generation is committed yet besides the untrained start.');
@@ -169,17 +168,4 @@ function generationOf({ chain, runKey }: OpenRun, generation = chain.length - 1)
       `Run ${runKey} has no generation ${generation}; its newest is ${chain.length - 1}.`,
     );
   return manifest;
-}
-
-async function write(out: string, bytes: Uint8Array): Promise<string> {
-  const file = resolve(out);
-  try {
-    await mkdir(dirname(file), { recursive: true });
-    await writeFile(file, bytes);
-  } catch (cause) {
-    throw new CommandFailure(exitCodes.failed, `${file} cannot be written: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
-  return file;
 }

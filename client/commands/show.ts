@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { openStore, withTemporalIfThere } from '../connect.ts';
 import { accuracyTable, rewardCurve } from '../curves.ts';
 import { showRun, type ShownGeneration, type ShownRun } from '../record.ts';
-import { count, fields, print, printJson, table, width } from '../terminal.ts';
+import { count, fields, percent, print, printJson, table, width } from '../terminal.ts';
 
 export function showCommand(): Command {
   return new Command('show')
@@ -23,7 +23,7 @@ export function showCommand(): Command {
     });
 }
 
-function pageOf({ runKey, status, head, generations, evaluations }: ShownRun): string[] {
+function pageOf({ runKey, status, head, generations, evaluations, named }: ShownRun): string[] {
   const lines = fields([
     ['run', runKey],
     ['status', status],
@@ -41,7 +41,26 @@ function pageOf({ runKey, status, head, generations, evaluations }: ShownRun): s
       ...generationTable(generations),
     );
   if (evaluations.length > 0) lines.push('', ...accuracyTable(evaluations));
+  if (named.length > 0) lines.push('', ...namedTable(named));
   return lines;
+}
+
+function namedTable(named: ShownRun['named']): string[] {
+  const depths = Math.max(...named.map(({ accuracy }) => accuracy.length));
+  return table(
+    [
+      { title: 'evaluation', align: 'left' },
+      { title: 'generation', align: 'right' },
+      { title: 'problems', align: 'right' },
+      ...Array.from({ length: depths }, (_, k) => ({ title: `k=${k}`, align: 'right' as const })),
+    ],
+    named.map(({ name, generation, tasks, samplesPerTask, accuracy }) => [
+      name,
+      String(generation),
+      `${tasks} × ${samplesPerTask}`,
+      ...accuracy.map(percent),
+    ]),
+  );
 }
 
 function generationTable(generations: ShownGeneration[]): string[] {

@@ -1,8 +1,11 @@
+import { readAnswers, type Answer } from '../../activities/answers.ts';
 import type { Manifest } from '../../activities/artifacts/manifest.ts';
-import type { GroupRow } from '../../activities/artifacts/records.ts';
+import type { GroupRow, Plan } from '../../activities/artifacts/records.ts';
 import type { Store } from '../../activities/artifacts/store.ts';
+import { episodesOf } from '../../activities/episode.ts';
+import { readJson } from '../../activities/state.ts';
 import { CommandFailure, exitCodes } from '../exit.ts';
-import { readRollouts } from '../generations.ts';
+import { readGroups } from '../generations.ts';
 
 /** One answer on the way from a base task to a later one. */
 export interface Step {
@@ -16,16 +19,17 @@ export interface Step {
   completion: string;
   quality: number | null;
   verdict: string;
-  reward: number;
-  advantage: number;
+  /** null: a draft, which is not trained on. */
+  reward: number | null;
+  advantage: number | null;
 }
 
-/** The row of a training rollout, e.g. `g7/3/5`. @throws `CommandFailure` when the run has none of that id. */
+/** The rows of a training rollout, e.g. `g7/3/5`: its answer to the prompt, and those of later turns. @throws `CommandFailure` when the run has none of that id. */
 export async function findRollout(
   store: Store,
   chain: readonly Manifest[],
   rolloutId: string,
-): Promise<{ row: GroupRow; manifest: Manifest }> {
+): Promise<{ row: GroupRow; later: GroupRow[]; manifest: Manifest }> {
   const generation = /^g(\d+)\/\d+\/\d+$/.exec(rolloutId)?.[1];
   if (generation === undefined)
     throw new CommandFailure(
@@ -33,13 +37,15 @@ export async function findRollout(
       `'${rolloutId}' is no rollout: g7/3/5 is rollout 5 of group 3 of generation 7.`,
     );
   const manifest = chain[Number(generation)];
-  const row = manifest && (await readRollouts(store, manifest)).find((each) => each.rolloutId === rolloutId);
-  if (!manifest || !row)
+  const episodes = manifest ? episodesOf(await readGroups(store, manifest)) : [];
+  const found = episodes.find(([answer]) => answer.rolloutId === rolloutId);
+  if (!manifest || !found)
     throw new CommandFailure(
       exitCodes.notFound,
       `This run has no rollout ${rolloutId}: \`reiterate inspect groups RUN --generation n\` names those of a generation.`,
     );
-  return { row, manifest };
+  const [row, ...later] = found;
+  return { row, later, manifest };
 }
 
 /** The answers that led to a rollout, from the first one to its base task down to the rollout itself. */
@@ -50,16 +56,30 @@ export async function lineageOf(
 ): Promise<Step[]> {
   const steps: Step[] = [];
   for (let id = rolloutId; id !== null;) {
-    const { row } = await findRollout(store, chain, id);
+    const draft = /^g(\d+)\/draft\//.exec(id)?.[1];
+    const row = draft
+      ? await findDraft(store, chain[Number(draft)], id)
+      : (await findRollout(store, chain, id)).row;
     steps.unshift(stepOf(row));
     id = row.parentRolloutId;
   }
   return steps;
 }
 
-function stepOf(row: GroupRow): Step {
+/** The row of a draft, e.g. `g7/draft/3/0`. */
+async function findDraft(store: Store, manifest: Manifest | undefined, rolloutId: string): Promise<Answer> {
+  const drafts = manifest?.observed.artifacts.drafts;
+  const plan = drafts && ((await readJson(store, drafts.plan)) as Plan);
+  const answers = plan ? (await readAnswers(store, plan, drafts.rollouts, drafts.graded)).flat() : [];
+  const found = answers.find((answer) => answer.rolloutId === rolloutId);
+  if (!found) throw new CommandFailure(exitCodes.notFound, `This run has no draft ${rolloutId}.`);
+  return found;
+}
+
+function stepOf(row: Answer | GroupRow): Step {
   const { rolloutId, generation, step, turn, depth, instanceId, completion } = row;
-  const { quality, verdict, reward, advantage } = row;
+  const { quality, verdict } = row;
+  const { reward, advantage } = 'reward' in row ? row : { reward: null, advantage: null };
   return {
     rolloutId,
     generation,

@@ -77,7 +77,7 @@ export function instancePage(instance: InspectedInstance): string[] {
     ...fields([
       ['instance', instance.instanceId],
       ['base task', instance.baseTaskId],
-      ['depth', `${instance.depth}${instance.turn > 0 ? `, turn ${instance.turn}` : ''}`],
+      ['depth', `${instance.depth}${instance.turn > 0 ? `, turn ${instance.turn + 1}` : ''}`],
       ['quality', instance.quality === null ? 'not answered yet' : plain(instance.quality)],
       [
         'buffer',
@@ -149,6 +149,7 @@ export function rolloutPage(rollout: InspectedRollout): string[] {
     '',
     ...said('prompt', rollout.prompt),
     ...said('answer', rollout.completion),
+    ...rollout.laterAnswers.flatMap(({ turn, completion }) => said(`answer to turn ${turn + 1}`, completion)),
     '',
     ...fields([
       ['ended by', `${rollout.finishReason}, ${rollout.tokens} tokens`],
@@ -235,8 +236,8 @@ function stepTable(steps: readonly Step[]): string[] {
       step.step,
       String(step.depth),
       plain(step.quality),
-      plain(step.reward),
-      decimals(step.advantage, 2),
+      step.reward === null ? 'a draft' : plain(step.reward),
+      step.advantage === null ? '–' : decimals(step.advantage, 2),
       clip(step.completion.replaceAll(/\s+/g, ' ').trim(), 60),
     ]),
   );

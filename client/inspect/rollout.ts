@@ -9,7 +9,10 @@ export interface InspectedRollout extends Omit<
   GroupRow,
   'promptIds' | 'completionIds' | 'logProbs' | 'policyLogProbs'
 > {
+  /** Of all its turns. */
   tokens: number;
+  /** What was answered in the turns played after it; none in single-turn domains. */
+  laterAnswers: { turn: number; depth: number; completion: string }[];
   /** The answers before it, from the first one to its base task down to it. */
   lineage: Step[];
   update: {
@@ -30,13 +33,16 @@ export async function inspectRollout(
   { training }: RunConfig,
   rolloutId: string,
 ): Promise<InspectedRollout> {
-  const { row, manifest } = await findRollout(store, chain, rolloutId);
-  const { promptIds: _, completionIds, logProbs: __, policyLogProbs: ___, ...columns } = row;
-  const masked = training.overlong === 'mask' && row.finishReason === 'length' ? 'overlong' : null;
+  const { row, later, manifest } = await findRollout(store, chain, rolloutId);
+  const { promptIds: _, completionIds: __, logProbs: ___, policyLogProbs: ____, ...columns } = row;
+  const turns = [row, ...later];
+  const cutOff = turns.some(({ finishReason }) => finishReason === 'length');
+  const masked = training.overlong === 'mask' && cutOff ? 'overlong' : null;
   const reason = row.dropped ?? masked;
   return {
     ...columns,
-    tokens: completionIds.length,
+    tokens: turns.reduce((sum, { completionIds }) => sum + completionIds.length, 0),
+    laterAnswers: later.map(({ turn, depth, completion }) => ({ turn, depth, completion })),
     lineage: await lineageOf(store, chain, rolloutId),
     update: {
       trained: reason === null,

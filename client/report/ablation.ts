@@ -186,7 +186,7 @@ function accuracyTable(table: AblationTable, set: string): Html {
   return html`<figure class="table">
     <figcaption>
       <h3>Accuracy, ± standard deviation over seeds</h3>
-      <p>Corrected: wrong at k = 0, right at k = ${last}. Broken: the other way round. Over all seeds.</p>
+      <p>Corrected: problems answered better at k = ${last} than at k = 0. Broken: worse. Over all seeds.</p>
     </figcaption>
     <table>
       <thead>

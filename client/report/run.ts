@@ -5,7 +5,7 @@ import { readChain } from '../../activities/artifacts/manifests.ts';
 import type { Store } from '../../activities/artifacts/store.ts';
 import { RunConfig } from '../../workflows/contract/config.ts';
 import { TypedFailure } from '../../workflows/contract/failures.ts';
-import { readEvaluations } from '../record.ts';
+import { readEvaluations } from '../../activities/artifacts/evaluations.ts';
 
 /** One generation after the first manifest, as the figures need it. */
 export interface GenerationPoint {

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { budgetMatched, majority, type Costed } from '../../activities/curriculum/budgetMatched.ts';
+import {
+  budgetMatched,
+  majority,
+  type Costed,
+  type Iterate,
+} from '../../activities/curriculum/budgetMatched.ts';
 
 const answer = (quality: number, tokens: number, text: string | null): Costed => ({
   quality,
@@ -9,10 +14,17 @@ const answer = (quality: number, tokens: number, text: string | null): Costed =>
   answer: text,
 });
 
+/** A chain of single-turn answers: each costs what it has. */
+const chained = (answers: readonly Costed[]): Iterate[] =>
+  answers.map((one, k) => ({
+    ...one,
+    spent: answers.slice(0, k + 1).reduce((sum, { tokens }) => sum + tokens, 0),
+  }));
+
 test('as many independent answers as the iterates have tokens, beginning with the same first answer', () => {
   const chain = [answer(0, 10, '4'), answer(0, 10, '4'), answer(1, 10, '5')];
   const fresh = [answer(1, 5, '5'), answer(1, 5, '5')];
-  const [first, second, third] = budgetMatched([[chain]], [[fresh]], 1);
+  const [first, second, third] = budgetMatched([[chained(chain)]], [[fresh]], 1);
   // 10 tokens: the first answer alone.
   assert.deepEqual([first!.answers, first!.resampling.value, first!.bestOf.value], [1, 0, 0]);
   // 20 tokens buy 10 + 5 + 5.
@@ -52,7 +64,7 @@ test('for any answers: never over the budget, best of n is the most, k = 0 is on
         ),
       (pairs) => {
         const found = budgetMatched(
-          pairs.map(([chain]) => [chain]),
+          pairs.map(([chain]) => [chained(chain)]),
           pairs.map(([, fresh]) => [fresh]),
           7,
         );

@@ -34,9 +34,10 @@ test('means, deviations, corrected and broken answers of an arm', () => {
 
 test('a true difference is found, none is not, and an arm may lack runs', () => {
   const arms = {
+    empty: [null, null, null],
     base: drawn(1, 3, 200, [0.3, 0.3]),
     same: drawn(2, 3, 200, [0.3, 0.3]),
-    better: drawn(3, 2, 200, [0.6, 0.7]),
+    better: [null, ...drawn(3, 2, 200, [0.6, 0.7])],
     none: [],
   };
   const compared = compareArms(arms, 5);
@@ -45,6 +46,7 @@ test('a true difference is found, none is not, and an arm may lack runs', () => 
   assert.ok(first.low > 0.15 && first.high < 0.45 && first.p < 0.01, JSON.stringify(first));
   assert.ok(last.low > first.low);
   assert.ok(compared['same']!.against!.first.p > 0.05);
+  assert.ok(compared['base']!.depths[0]!.accuracy.high > 0.3);
   assert.deepEqual(compareArms(arms, 5), compared);
 });
 

@@ -1,13 +1,15 @@
 import { z } from 'zod';
 import type { RunConfig } from './config.ts';
-import { DomainConfig } from './domain.ts';
-import { baselines, depth, drawing, tasks } from './evaluation.ts';
+import { DomainConfig, taskCounts, unanswered } from './domain.ts';
+import { depth, drawing, tasks } from './evaluation.ts';
 import type { Ref } from './ref.ts';
 import { withSetting } from './settings.ts';
 import { parse, parseRunConfig, type Parsed } from './validate.ts';
 
-/** Part of a workflow id and of a folder's name. */
-const Name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._]{0,31}$/, 'up to 32 letters, digits, and . _');
+/** Part of a workflow id and of a folder's name. It begins with a letter: JSON keeps the order of such names alone. */
+const Name = z
+  .string()
+  .regex(/^[A-Za-z][A-Za-z0-9._]{0,31}$/, 'a letter, then up to 31 letters, digits, and . _');
 
 /**
  * The same training with some settings changed, several seeds of each, and what became of them on the same problems.
@@ -27,7 +29,6 @@ export const AblationConfig = z.strictObject({
     depth,
     ...drawing,
     tasks,
-    baselines,
   }),
 });
 export type AblationConfig = z.infer<typeof AblationConfig>;
@@ -53,6 +54,19 @@ export function parseAblation(
   if (Object.keys(arms).length === 0) problems.push('arms: give at least one');
   if (Object.keys(evaluation.sets).length === 0) problems.push('evaluation.sets: give at least one');
   if (new Set(seeds).size < seeds.length) problems.push('seeds: a seed stands there twice');
+  if (Object.hasOwn(arms, 'untrained'))
+    problems.push('arms.untrained: that is the name of the policy before training; choose another');
+  for (const [arm, settings] of Object.entries(arms))
+    if (Object.hasOwn(settings, 'seed')) problems.push(`arms.${arm}.seed: seeds are the ablation's`);
+  for (const [set, domain] of Object.entries(evaluation.sets)) {
+    const { tasks, key } = domain ? taskCounts(domain).heldOut : { tasks: Infinity, key: '' };
+    if (tasks === 0 || (evaluation.tasks ?? 0) > tasks)
+      problems.push(
+        `evaluation.sets.${set}.${key}: ${tasks} held-out problems; evaluation.tasks asks for ${evaluation.tasks ?? 'at least one'}`,
+      );
+    const open = domain && unanswered(domain, 'heldOut');
+    if (open) problems.push(`evaluation.sets.${set}.heldOut: '${open}' has no answer to be graded against`);
+  }
   const runs = seeds.flatMap((seed) =>
     Object.entries(arms).flatMap(([arm, settings]): AblatedRun[] => {
       const changed = Object.entries({ ...settings, seed }).reduce<unknown>(
@@ -76,8 +90,8 @@ export interface AblatedProgress {
   id: string;
   arm: string;
   seed: number;
-  state: 'waiting' | 'training' | 'evaluating' | 'done' | 'failed';
-  /** Why it failed. */
+  state: 'waiting' | 'training' | 'paused' | 'evaluating' | 'done' | 'failed';
+  /** Why it failed, or is paused until somebody resumes or stops it. */
   failure: string | null;
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DomainConfig, taskCounts } from './domain.ts';
+import { DomainConfig, taskCounts, unanswered } from './domain.ts';
 import { SelectionConfig } from './selection.ts';
 
 const probability = z.number().min(0).max(1);
@@ -267,6 +267,12 @@ export const RunConfig = z
         if (!template.includes(placeholder))
           wrong(['curriculum', 'prompts', step], `the template lacks ${placeholder}`);
     const { train, heldOut } = taskCounts(config.domain);
+    for (const split of config.evaluation.tasks > 0
+      ? (['train', 'heldOut'] as const)
+      : (['train'] as const)) {
+      const open = unanswered(config.domain, split);
+      if (open !== null) wrong(['domain', split], `'${open}' has no answer to be graded against`);
+    }
     if (config.sampling.promptsPerGeneration > train.tasks)
       wrong(
         ['sampling', 'promptsPerGeneration'],

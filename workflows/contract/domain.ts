@@ -88,3 +88,9 @@ export function taskCounts(
       };
   }
 }
+
+/** Id of the first problem that nobody knows the answer of; null when all can be graded. */
+export function unanswered(domain: DomainConfig, split: 'train' | 'heldOut'): string | null {
+  if (domain.name !== 'problems') return null;
+  return domain[split].find(({ answer }) => answer === null)?.id ?? null;
+}

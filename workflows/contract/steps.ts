@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { RunConfig } from './config.ts';
 import type { EvaluationRequest } from './evaluation.ts';
+import type { Continuation } from './progress.ts';
 import { Head, Ref } from './ref.ts';
 
 /**
@@ -273,7 +274,7 @@ export interface FindRunInput {
   config: RunConfig;
 }
 /** null: nothing of this name and configuration. */
-export type FindRunResult = From | null;
+export type FindRunResult = Continuation | null;
 
 /** An evaluation of one policy on one set of problems. */
 export interface Tabulated {
@@ -285,13 +286,16 @@ export interface Tabulated {
   summary: Ref;
 }
 export interface TabulateInput {
-  /** Names the record. */
+  /** Names the record: the workflow id. */
   key: string;
   depth: number;
   seeds: number[];
-  /** By arm, then by seed in order; null where a run failed. `untrained` is the policy before training. */
+  /** Names of the sets of problems. */
+  sets: string[];
+  /** By arm, then by seed in order; null where a run failed. */
   arms: Record<string, (Tabulated[] | null)[]>;
-  untrained: Tabulated[][];
+  /** The policy before training; null when it was not played. */
+  untrained: Tabulated[] | null;
 }
 export const TabulateResult = z.strictObject({ table: Ref });
 export type TabulateResult = z.infer<typeof TabulateResult>;
