@@ -3,12 +3,12 @@ import * as Plot from '@observablehq/plot';
 import type { AblationTable } from '../../activities/artifacts/ablation.ts';
 import { armsOf, comparedDepths, trainingCells, trainingTitles } from '../ablation.ts';
 import { figure, share } from './drawing.ts';
-import { duration, percent, points, whole } from './format.ts';
+import { duration, percent, points, signed, whole } from './format.ts';
 import { Html, html } from './html.ts';
 
 const style = readFileSync(new URL('./page.css', import.meta.url), 'utf8');
 
-const palette = ['var(--blue)', 'var(--orange)', 'var(--green)', 'var(--purple)', 'var(--teal)'];
+const palette = ['var(--blue)', 'var(--orange)', 'var(--green)', 'var(--purple)', 'var(--yellow)'];
 
 /** The color of an arm; the untrained policy is grey. */
 function colorOf({ arms }: AblationTable, name: string): string {
@@ -179,6 +179,10 @@ export function learningCurves(table: AblationTable): Html {
   });
 }
 
+/** `−7.6 (−14.2 to −1.0)`, in percentage points. */
+const inPoints = ({ value, low, high }: { value: number; low: number; high: number }) =>
+  `${signed(100 * value, 1)} (${signed(100 * low, 1)} to ${signed(100 * high, 1)})`;
+
 function accuracyTable(table: AblationTable, set: string): Html {
   const arms = table.sets[set]!;
   const last = Math.max(...Object.values(arms).map(({ depths }) => depths.length - 1));
@@ -193,7 +197,7 @@ function accuracyTable(table: AblationTable, set: string): Html {
         <tr>
           <th>arm</th>
           ${shown.map((k) => html`<th>k = ${k}</th>`)}
-          <th>Δ</th>
+          <th>Δ, points</th>
           <th>corrected, broken</th>
         </tr>
       </thead>
@@ -208,10 +212,10 @@ function accuracyTable(table: AblationTable, set: string): Html {
               ${shown.map((k) => {
                 const { accuracy, deviation } = depths[k]!;
                 return html`<td>
-                  ${percent(accuracy.value)}${deviation !== null && ` ± ${(100 * deviation).toFixed(1)}`}
+                  ${deviation === null ? percent(accuracy.value) : `${(100 * accuracy.value).toFixed(1)} ± ${(100 * deviation).toFixed(1)}`}
                 </td>`;
               })}
-              <td>${points(end.change.value)} (${points(end.change.low)} to ${points(end.change.high)})</td>
+              <td>${inPoints(end.change)}</td>
               <td><span class="good">+${end.corrected}</span> <span class="bad">−${end.broken}</span></td>
             </tr>`;
           })}
@@ -226,8 +230,8 @@ function differences(table: AblationTable, set: string): Html | false {
     return against ? [{ name, against }] : [];
   });
   if (compared.length === 0) return false;
-  const cell = ({ value, low, high, p }: (typeof compared)[number]['against']['first']) =>
-    html`<td>${points(value)} (${points(low)} to ${points(high)}), p = ${p.toFixed(3)}</td>`;
+  const cell = (difference: (typeof compared)[number]['against']['first']) =>
+    html`<td>${inPoints(difference)}, p ${difference.p.toFixed(3)}</td>`;
   return html`<figure class="table">
     <figcaption>
       <h3>More than ${table.arms[0]!}</h3>
@@ -237,7 +241,7 @@ function differences(table: AblationTable, set: string): Html | false {
       <thead>
         <tr>
           <th>arm</th>
-          <th>at k = 0</th>
+          <th>at k = 0, points</th>
           <th>at the last k</th>
           <th>of Δ</th>
         </tr>
