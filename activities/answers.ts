@@ -1,9 +1,11 @@
 import { TypedFailure } from '../workflows/contract/failures.ts';
 import type { Ref } from '../workflows/contract/ref.ts';
+import type { Played } from '../workflows/contract/steps.ts';
 import { decodeGraded, decodeRollouts } from './artifacts/parquet.ts';
 import type { GradedRow, Plan, RolloutRow } from './artifacts/records.ts';
 import type { Store } from './artifacts/store.ts';
 import { episodesOf } from './episode.ts';
+import { readJson } from './state.ts';
 
 /** A rollout with what the grader said of it. */
 export interface Answer extends RolloutRow, Omit<GradedRow, 'rolloutId'> {
@@ -41,4 +43,12 @@ export async function readAnswers(
     }
   }
   return answers;
+}
+
+/** The answers of each depth of an evaluation, in problem order, a problem's samples side by side. */
+export async function readDepths(store: Store, depths: readonly Played[]): Promise<Answer[][]> {
+  const answersK: Answer[][] = [];
+  for (const { plan, rollouts, graded } of depths)
+    answersK.push((await readAnswers(store, (await readJson(store, plan)) as Plan, rollouts, graded)).flat());
+  return answersK;
 }

@@ -1,11 +1,10 @@
 import { CollectResult, type CollectInput } from '../workflows/contract/steps.ts';
-import { readAnswers, type Answer } from './answers.ts';
+import { readDepths } from './answers.ts';
 import { canonicalJson } from './artifacts/canonical.ts';
 import { keys } from './artifacts/keys.ts';
 import { once } from './artifacts/once.ts';
-import type { Plan } from './artifacts/records.ts';
 import type { Dependencies } from './dependencies.ts';
-import { loadState, readJson } from './state.ts';
+import { loadState } from './state.ts';
 
 /** Every iterate of every problem as one file, a problem's sample a line: what it was asked, and the answers in order. */
 export function collect(dependencies: Dependencies) {
@@ -19,11 +18,7 @@ export function collect(dependencies: Dependencies) {
       const { config } = await loadState(store, input);
       const { samplesPerTask } = config.evaluation;
       const domain = dependencies.openDomain(config.domain);
-      const answersK: Answer[][] = [];
-      for (const { plan, rollouts, graded } of depths)
-        answersK.push(
-          (await readAnswers(store, (await readJson(store, plan)) as Plan, rollouts, graded)).flat(),
-        );
+      const answersK = await readDepths(store, depths);
       const chains = (answersK[0] ?? []).map(({ baseTaskId }, index) => {
         const iterates = answersK.map((answers) => answers[index]!);
         const request = domain.task(baseTaskId).request.map(({ content }) => content);

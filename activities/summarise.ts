@@ -1,15 +1,15 @@
 import { SummariseResult, type SummariseInput } from '../workflows/contract/steps.ts';
-import { readAnswers, type Answer } from './answers.ts';
+import { readDepths, type Answer } from './answers.ts';
 import { legibleBytes } from './artifacts/canonical.ts';
 import type { EvaluationSummary } from './artifacts/evaluation.ts';
 import { keys } from './artifacts/keys.ts';
 import { once } from './artifacts/once.ts';
 import { encodeEvaluation } from './artifacts/parquet.ts';
-import type { EvaluationRow, Plan } from './artifacts/records.ts';
+import type { EvaluationRow } from './artifacts/records.ts';
 import { budgetMatched, type Costed, type Iterate } from './curriculum/budgetMatched.ts';
 import { selfImprovement } from './curriculum/selfImprovement.ts';
 import type { Dependencies } from './dependencies.ts';
-import { loadState, readJson } from './state.ts';
+import { loadState } from './state.ts';
 
 /**
  * Accuracy at k = 0…K with intervals, what was corrected and broken, what the same tokens buy otherwise where that was
@@ -32,11 +32,8 @@ export function summarise(dependencies: Dependencies) {
     return once(store, keys.step(runKey, place, 'summarise'), inputs, SummariseResult, async () => {
       const { manifest, config } = await loadState(store, input);
       const { samplesPerTask } = config.evaluation;
-      const read = async ({ plan, rollouts, graded }: (typeof depths)[number]) =>
-        (await readAnswers(store, (await readJson(store, plan)) as Plan, rollouts, graded)).flat();
-      const answersK: Answer[][] = [];
-      for (const played of depths) answersK.push(await read(played));
-      const fresh = resampled ? await read(resampled) : null;
+      const answersK = await readDepths(store, depths);
+      const [fresh] = await readDepths(store, resampled ? [resampled] : []);
       const keep = (key: string, answers: readonly Answer[], samples: number) =>
         store.put(
           key,
@@ -59,7 +56,6 @@ export function summarise(dependencies: Dependencies) {
             ]
           : []),
       ]);
-      // Answers are in problem order at every depth, a problem's samples side by side.
       const answersKPS = answersK.map((answers) => chunks(answers, samplesPerTask));
       const { accuracyK, passK, correctedK, brokenK, delta } = selfImprovement(
         answersKPS.map((answersPS) => answersPS.map((answers) => answers.map(({ quality }) => quality ?? 0))),
@@ -80,9 +76,7 @@ export function summarise(dependencies: Dependencies) {
           pass: passK[k] ?? 0,
           corrected: correctedK[k] ?? 0,
           broken: brokenK[k] ?? 0,
-          tokens: (answersK[k] ?? [])
-            .flatMap((answer) => [answer, ...answer.later])
-            .reduce((sum, { completionIds }) => sum + completionIds.length, 0),
+          tokens: tokensOf((answersK[k] ?? []).flatMap((answer) => [answer, ...answer.later])),
         })),
         delta,
         ...(fresh && {

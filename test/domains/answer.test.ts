@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { answerIn, equals, parseNumber } from '../../activities/domains/arithmetic/answer.ts';
-import { gradeAnswer } from '../../activities/domains/arithmetic/arithmetic.ts';
+import { answerIn, equals, gradeAnswer, parseNumber } from '../../activities/domains/answer.ts';
 
 const answers: [response: string, answer: string | null][] = [
   ['The answer is \\boxed{7}.', '7'],

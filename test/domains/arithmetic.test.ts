@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openDomain } from '../../activities/domains/open.ts';
 import { families } from '../../activities/domains/arithmetic/families.ts';
-import { gradeAnswer } from '../../activities/domains/arithmetic/arithmetic.ts';
+import { gradeAnswer } from '../../activities/domains/answer.ts';
 import { allocate } from '../../activities/domains/arithmetic/tasks.ts';
 import type { DomainOf } from '../../workflows/contract/domain.ts';
 

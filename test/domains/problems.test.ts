@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openDomain } from '../../activities/domains/open.ts';
-import { gradeResponse } from '../../activities/domains/problems/problems.ts';
+import { gradeAnswer } from '../../activities/domains/answer.ts';
 import { DomainConfig, type DomainOf } from '../../workflows/contract/domain.ts';
 
 const config: DomainOf<'problems'> = {
@@ -35,7 +35,7 @@ test('problems of one’s own: their questions, their splits, their answers', as
 });
 
 test('answers are compared as numbers, else as texts', () => {
-  const verdict = (response: string, right: string) => gradeResponse(response, right).verdict;
+  const verdict = (response: string, right: string) => gradeAnswer(response, right).verdict;
   assert.equal(verdict('It is 1,000.', '1000'), 'correct');
   assert.equal(verdict('\\boxed{1/2}', '0.5'), 'correct');
   assert.equal(verdict('\\boxed{  new   york }', 'New York'), 'correct');

@@ -1,7 +1,7 @@
 import type { DomainOf } from '../../../workflows/contract/domain.ts';
 import { TypedFailure } from '../../../workflows/contract/failures.ts';
-import type { Domain, Grade } from '../domain.ts';
-import { answerIn, equals, parseNumber } from './answer.ts';
+import { gradeAnswer } from '../answer.ts';
+import type { Domain } from '../domain.ts';
 import { makeTasks } from './tasks.ts';
 
 /**
@@ -35,13 +35,4 @@ export function openArithmetic(config: DomainOf<'arithmetic'>): Domain {
     grade: (taskId, history) =>
       Promise.resolve(gradeAnswer(history.at(-1)?.response ?? '', taskOf(taskId).gold)),
   };
-}
-
-/** Quality 1 when the response's answer is exactly the gold number, else 0. */
-export function gradeAnswer(response: string, gold: string): Grade {
-  const answer = answerIn(response);
-  if (answer === null) return { quality: 0, verdict: 'noAnswer', answer };
-  const given = parseNumber(answer);
-  const correct = given !== null && equals(given, parseNumber(gold)!);
-  return { quality: correct ? 1 : 0, verdict: correct ? 'correct' : 'wrong', answer };
 }

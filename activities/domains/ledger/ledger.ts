@@ -1,8 +1,7 @@
 import type { DomainOf } from '../../../workflows/contract/domain.ts';
 import { TypedFailure } from '../../../workflows/contract/failures.ts';
 import type { History } from '../../curriculum/types.ts';
-import { answerIn, parseNumber } from '../arithmetic/answer.ts';
-import { gradeAnswer } from '../arithmetic/arithmetic.ts';
+import { answerIn, gradeAnswer, parseNumber } from '../answer.ts';
 import type { Domain, Grade } from '../domain.ts';
 import { drawScripts, type Script } from './scripts.ts';
 

@@ -1,7 +1,7 @@
 import type { DomainOf, Problem } from '../../../workflows/contract/domain.ts';
 import { TypedFailure } from '../../../workflows/contract/failures.ts';
-import { answerIn, equals, parseNumber } from '../arithmetic/answer.ts';
-import type { BaseTask, Domain, Grade, Split } from '../domain.ts';
+import { gradeAnswer } from '../answer.ts';
+import type { BaseTask, Domain, Split } from '../domain.ts';
 
 /**
  * Problems of one's own: a question, and the right answer where it is known. A number is compared as a number, anything
@@ -46,19 +46,7 @@ export function openProblems({ train, heldOut, instruction }: DomainOf<'problems
       const { answer } = problemOf(id);
       if (answer === null)
         return Promise.reject(new Error(`problem '${id}' has no answer to be graded against`));
-      return Promise.resolve(gradeResponse(history.at(-1)?.response ?? '', answer));
+      return Promise.resolve(gradeAnswer(history.at(-1)?.response ?? '', answer));
     },
   };
 }
-
-/** Quality 1 when the response's answer is the right one, else 0. */
-export function gradeResponse(response: string, right: string): Grade {
-  const answer = answerIn(response);
-  if (answer === null) return { quality: 0, verdict: 'noAnswer', answer };
-  const [given, gold] = [parseNumber(answer), parseNumber(right)];
-  const correct = given && gold ? equals(given, gold) : plain(answer) === plain(right);
-  return { quality: correct ? 1 : 0, verdict: correct ? 'correct' : 'wrong', answer };
-}
-
-/** Texts are the same when they differ in case and spaces only. */
-const plain = (text: string) => text.trim().replace(/\s+/g, ' ').toLowerCase();

@@ -13,7 +13,7 @@ import { select } from '../../../activities/curriculum/selection.ts';
 import { selfImprovement } from '../../../activities/curriculum/selfImprovement.ts';
 import { bufferStatistics } from '../../../activities/curriculum/statistics.ts';
 import type { Draw } from '../../../activities/curriculum/types.ts';
-import { gradeAnswer } from '../../../activities/domains/arithmetic/arithmetic.ts';
+import { gradeAnswer } from '../../../activities/domains/answer.ts';
 import { openDomain } from '../../../activities/domains/open.ts';
 import { keyOf, uniform } from '../../../activities/random.ts';
 import { RunConfig } from '../../../workflows/contract/config.ts';

@@ -1,3 +1,5 @@
+import type { Grade } from './domain.ts';
+
 /** An exact rational number; the denominator is positive. */
 export interface Rational {
   numerator: bigint;
@@ -52,6 +54,18 @@ export function parseNumber(answer: string): Rational | null {
 export function equals(a: Rational, b: Rational): boolean {
   return a.numerator * b.denominator === b.numerator * a.denominator;
 }
+
+/** Quality 1 when the response's answer is the right one, as a number or else as a text, and 0 otherwise. */
+export function gradeAnswer(response: string, right: string): Grade {
+  const answer = answerIn(response);
+  if (answer === null) return { quality: 0, verdict: 'noAnswer', answer };
+  const [given, gold] = [parseNumber(answer), parseNumber(right)];
+  const correct = given && gold ? equals(given, gold) : plain(answer) === plain(right);
+  return { quality: correct ? 1 : 0, verdict: correct ? 'correct' : 'wrong', answer };
+}
+
+/** Texts are the same when they differ in case and spaces only. */
+const plain = (text: string) => text.trim().replace(/\s+/g, ' ').toLowerCase();
 
 /** Contents of the `\boxed{…}`s with balanced braces, in order; an unfinished one is none. */
 function boxes(text: string): string[] {
