@@ -1,12 +1,10 @@
-import { readFileSync } from 'node:fs';
 import * as Plot from '@observablehq/plot';
 import type { AblationTable } from '../../activities/artifacts/ablation.ts';
 import { armsOf, comparedDepths, trainingCells, trainingTitles } from '../ablation.ts';
+import { page } from './document.ts';
 import { figure, share } from './drawing.ts';
 import { duration, percent, points, signed, whole } from './format.ts';
-import { Html, html } from './html.ts';
-
-const style = readFileSync(new URL('./page.css', import.meta.url), 'utf8');
+import { type Html, html } from './html.ts';
 
 const palette = ['var(--blue)', 'var(--orange)', 'var(--green)', 'var(--purple)', 'var(--yellow)'];
 
@@ -17,46 +15,27 @@ function colorOf({ arms }: AblationTable, name: string): string {
 
 /** An ablation as one page that needs nothing else: no network, no script. */
 export function ablationPage(table: AblationTable): string {
-  return html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'" />
-        <title>${table.key} · Reiterate</title>
-        <style>
-          ${new Html(style)}
-        </style>
-      </head>
-      <body>
-        <header>
-          <p class="kind">Reiterate · ablation</p>
-          <h1>${table.key}</h1>
-          <dl>
-            <div>
-              <dt>arms</dt>
-              <dd>${table.arms.join(', ')}</dd>
-            </div>
-            <div>
-              <dt>seeds</dt>
-              <dd>${table.seeds.join(', ')}</dd>
-            </div>
-          </dl>
-        </header>
-        <main>
-          ${Object.keys(table.sets).map((set) => section(table, set))}
-          <section>
-            <h2>Training</h2>
-            <div class="figures">${learningCurves(table)} ${cost(table)}</div>
-            ${training(table)}
-          </section>
-        </main>
-        <footer>
-          Made by Reiterate from the artifact store. Intervals are of a bootstrap over seeds and problems.
-        </footer>
-      </body>
-    </html>`.markup;
+  return page(
+    {
+      kind: 'ablation',
+      name: table.key,
+      facts: [
+        ['arms', table.arms.join(', ')],
+        ['seeds', table.seeds.join(', ')],
+      ],
+    },
+    html`<main>
+        ${Object.keys(table.sets).map((set) => section(table, set))}
+        <section>
+          <h2>Training</h2>
+          <div class="figures">${learningCurves(table)} ${cost(table)}</div>
+          ${training(table)}
+        </section>
+      </main>
+      <footer>
+        Made by Reiterate from the artifact store. Intervals are of a bootstrap over seeds and problems.
+      </footer>`,
+  );
 }
 
 function section(table: AblationTable, set: string): Html {

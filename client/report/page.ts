@@ -1,24 +1,18 @@
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { EvaluationSummary } from '../../activities/artifacts/evaluation.ts';
 import type { DynamicsRow, PointRow } from '../../activities/artifacts/records.ts';
+import { page, type Head } from './document.ts';
 import { dynamicsFigures, projectionFigures } from './dynamics.ts';
 import * as figures from './figures.ts';
 import * as heldOutFigures from './heldOut.ts';
 import { period, whole } from './format.ts';
 import type { Histories } from './histories.ts';
-import { embed, Html, html } from './html.ts';
+import { embed, type Html, html } from './html.ts';
 import { keyNumbers } from './numbers.ts';
 import type { ReportedRun } from './run.ts';
 import { depthTable, hash, record } from './tables.ts';
 
-const style = readFileSync(new URL('./page.css', import.meta.url), 'utf8');
 const script = readFileSync(new URL('./page.js', import.meta.url), 'utf8');
-
-/** The page may run its own script and nothing else, and load nothing: model text cannot get out of its element. */
-const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${createHash('sha256').update(script).digest('base64')}'`;
-
-const scriptElement = new Html(`<script>${script}</script>`);
 
 /** How training went, as the page shows it. */
 export interface DrawnDynamics {
@@ -27,47 +21,34 @@ export interface DrawnDynamics {
 }
 
 /** The whole page as a text. */
-export function page(run: ReportedRun, dynamics: DrawnDynamics, histories: Histories): string {
+export function reportPage(run: ReportedRun, dynamics: DrawnDynamics, histories: Histories): string {
   const { points, evaluations } = run;
-  return html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        <meta http-equiv="Content-Security-Policy" content="${policy}" />
-        <title>${run.runKey} · Reiterate</title>
-        <style>
-          ${new Html(style)}
-        </style>
-      </head>
-      <body>
-        ${header(run)}
-        <main>
-          ${keyNumbers(run)} ${evaluations.length > 0 && heldOut(evaluations)}
-          ${
-            points.length === 0
-              ? html`<p class="empty">No generation is committed yet besides the untrained policy.</p>`
-              : html`${training(run)} ${dynamicsOf(run, dynamics, histories)} ${cost(run)}`
-          }
-          ${browser(histories)} ${record(run)}
-        </main>
-        <footer>
-          Made by Reiterate from the artifact store. All of it, and more, is in the run’s Parquet files.
-        </footer>
-        <script type="application/json" id="histories">
-          ${embed({ groups: histories.groups, walks: histories.walks })}
-        </script>
-        ${scriptElement}
-      </body>
-    </html>`.markup;
+  return page(
+    headOf(run),
+    html`<main>
+        ${keyNumbers(run)} ${evaluations.length > 0 && heldOut(evaluations)}
+        ${
+          points.length === 0
+            ? html`<p class="empty">No generation is committed yet besides the untrained policy.</p>`
+            : html`${training(run)} ${dynamicsOf(run, dynamics, histories)} ${cost(run)}`
+        }
+        ${browser(histories)} ${record(run)}
+      </main>
+      <footer>
+        Made by Reiterate from the artifact store. All of it, and more, is in the run’s Parquet files.
+      </footer>
+      <script type="application/json" id="histories">
+        ${embed({ groups: histories.groups, walks: histories.walks })}
+      </script>`,
+    script,
+  );
 }
 
-function header({ runKey, config, chain }: ReportedRun): Html {
+function headOf({ runKey, config, chain }: ReportedRun): Head {
   const first = chain[0];
   const head = chain.at(-1) ?? first;
   const { observed, content } = head;
-  const facts: [string, string | Html][] = [
+  const facts: Head['facts'] = [
     ['strategy', config.strategy],
     ['model', config.model],
     ['domain', config.domain.name],
@@ -79,19 +60,7 @@ function header({ runKey, config, chain }: ReportedRun): Html {
     ['head', hash(head.hash)],
     ['policy', hash(content.policy)],
   ];
-  return html`<header>
-    <p class="kind">Reiterate · run report</p>
-    <h1>${runKey}</h1>
-    <dl>
-      ${facts.map(
-        ([name, value]) =>
-          html`<div>
-            <dt>${name}</dt>
-            <dd>${value}</dd>
-          </div>`,
-      )}
-    </dl>
-  </header>`;
+  return { kind: 'run report', name: runKey, facts };
 }
 
 function heldOut(evaluations: EvaluationSummary[]): Html {

@@ -2,7 +2,7 @@ import type { Store } from '../../activities/artifacts/store.ts';
 import { project } from '../dynamics/projection.ts';
 import { readDynamics } from '../dynamics/read.ts';
 import { readHistories } from './histories.ts';
-import { page } from './page.ts';
+import { reportPage } from './page.ts';
 import { readRun } from './run.ts';
 
 /**
@@ -14,5 +14,5 @@ export async function buildReport(store: Store, runKey: string): Promise<string>
   const run = await readRun(store, runKey);
   const { rows, answers } = await readDynamics(store, run);
   const points = project(answers, run.config.seed);
-  return page(run, { rows, points }, await readHistories(store, run));
+  return reportPage(run, { rows, points }, await readHistories(store, run));
 }
