@@ -1,5 +1,9 @@
-import type { TabulateResult } from '../workflows/contract/steps.ts';
-import { SummariseResult, type Tabulated, type TabulateInput } from '../workflows/contract/steps.ts';
+import {
+  SummariseResult,
+  type Tabulated,
+  type TabulateInput,
+  type TabulateResult,
+} from '../workflows/contract/steps.ts';
 import type { AblationTable, ArmTraining } from './artifacts/ablation.ts';
 import { legibleBytes } from './artifacts/canonical.ts';
 import { keys } from './artifacts/keys.ts';
@@ -101,7 +105,7 @@ const total = (numbers: readonly number[]) => numbers.reduce((sum, value) => sum
 /** Quality by depth and problem, the mean over a problem's samples, read through the evaluation's committed record. */
 async function qualitiesKP(
   store: Store,
-  { runKey, generation, name }: Tabulated,
+  { runKey, generation, set: name }: Tabulated,
   depth: number,
 ): Promise<number[][]> {
   const step = keys.step(runKey, { kind: 'evaluation', generation, name, depth }, 'summarise');

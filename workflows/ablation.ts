@@ -153,7 +153,7 @@ const patience = { everySeconds: 15, times: 240 };
  */
 async function whenClosed<Result>(
   start: () => Promise<Result>,
-  lookAgain: () => Promise<void>,
+  lookAgain: () => Promise<void> = async () => {},
 ): Promise<Result> {
   for (let time = 0; ; time++) {
     try {
@@ -175,17 +175,15 @@ async function playSets(
 ): Promise<Tabulated[]> {
   const tables: Tabulated[] = [];
   for (const [set, domain] of Object.entries(sets) as [string, DomainConfig | null][]) {
-    const { summary } = await whenClosed(
-      () =>
-        executeChild(evaluation, {
-          ...childOptions,
-          workflowId: `${id}/${set}-${generation}`,
-          staticSummary: `${id} after generation ${generation} on ${set}`,
-          args: [{ policy: { run, generation }, name: set, ...(domain && { domain }), ...playing }],
-        }),
-      async () => {},
+    await whenClosed(() =>
+      executeChild(evaluation, {
+        ...childOptions,
+        workflowId: `${id}/${set}-${generation}`,
+        staticSummary: `${id} after generation ${generation} on ${set}`,
+        args: [{ policy: { run, generation }, name: set, ...(domain && { domain }), ...playing }],
+      }),
     );
-    tables.push({ set, runKey: run, generation, name: set, summary });
+    tables.push({ set, runKey: run, generation });
   }
   return tables;
 }

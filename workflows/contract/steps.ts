@@ -276,14 +276,11 @@ export interface FindRunInput {
 /** null: nothing of this name and configuration. */
 export type FindRunResult = Continuation | null;
 
-/** An evaluation of one policy on one set of problems. */
+/** An evaluation of one policy on one set of problems, kept under the set's name. */
 export interface Tabulated {
   set: string;
   runKey: string;
   generation: number;
-  /** Of the evaluation. */
-  name: string;
-  summary: Ref;
 }
 export interface TabulateInput {
   /** Names the record: the workflow id. */
@@ -297,8 +294,9 @@ export interface TabulateInput {
   /** The policy before training; null when it was not played. */
   untrained: Tabulated[] | null;
 }
-export const TabulateResult = z.strictObject({ table: Ref });
-export type TabulateResult = z.infer<typeof TabulateResult>;
+export interface TabulateResult {
+  table: Ref;
+}
 
 /** The activities as workflows know them: by type only. */
 export interface Activities {
