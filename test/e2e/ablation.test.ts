@@ -1,25 +1,15 @@
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { AblationTable } from '../../activities/artifacts/ablation.ts';
 import { parseJson } from '../../activities/artifacts/canonical.ts';
 import { findHead } from '../../activities/artifacts/manifests.ts';
 import type { AblationResult } from '../../workflows/contract/ablation.ts';
 import { taskQueues } from '../../workflows/contract/names.ts';
-import { connectHarness, end, startRun, startWorkerProcess, tinyConfig } from './harness.ts';
+import { connectWithWorker, startRun, tinyConfig } from './harness.ts';
 
-const harness = await connectHarness();
+const harness = await connectWithWorker();
 const { store, client } = harness;
 const id = `ablated-${process.pid}`;
-let worker: ChildProcess;
-
-before(async () => {
-  worker = await startWorkerProcess();
-});
-after(async () => {
-  await end(worker, 'SIGTERM');
-  await harness.close();
-});
 
 const base = { ...tinyConfig, generations: 1, evaluation: { ...tinyConfig.evaluation, tasks: 0 } };
 const input = {

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { parseJson, sha256 } from '../../activities/artifacts/canonical.ts';
@@ -9,21 +8,12 @@ import { keys } from '../../activities/artifacts/keys.ts';
 import { decodeEvaluation } from '../../activities/artifacts/parquet.ts';
 import { taskQueues } from '../../workflows/contract/names.ts';
 import type { EvaluationResult, SelfImproveResult } from '../../workflows/contract/evaluation.ts';
-import { connectHarness, end, smallConfig, startWorkerProcess } from './harness.ts';
+import { connectWithWorker, smallConfig } from './harness.ts';
 
-const harness = await connectHarness();
+const harness = await connectWithWorker();
 const { store, client } = harness;
-let worker: ChildProcess;
 const suffix = String(process.pid);
 const config = { ...smallConfig, evaluation: { ...smallConfig.evaluation, tasks: 0 } };
-
-before(async () => {
-  worker = await startWorkerProcess();
-});
-after(async () => {
-  await end(worker, 'SIGTERM');
-  await harness.close();
-});
 
 const execute = <Result>(type: string, id: string, input: unknown) =>
   client.workflow.execute<(input: unknown) => Promise<Result>>(type, {

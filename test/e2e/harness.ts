@@ -1,4 +1,5 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { after, before } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
@@ -86,6 +87,20 @@ export async function connectHarness() {
   const client = new Client({ connection, namespace: services.temporal.namespace });
   return { services, client, store: connectStore(services.store), close: () => connection.close() };
 }
+/** The same with a worker from before the first test of a file to after its last. Call it at the top level. */
+export async function connectWithWorker(): Promise<Harness> {
+  const harness = await connectHarness();
+  let worker: ChildProcess;
+  before(async () => {
+    worker = await startWorkerProcess();
+  });
+  after(async () => {
+    await end(worker, 'SIGTERM');
+    await harness.close();
+  });
+  return harness;
+}
+
 export type Harness = Awaited<ReturnType<typeof connectHarness>>;
 
 /** Starts a worker in a process of its own and waits until it polls. */

@@ -1,30 +1,11 @@
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { readChain } from '../../activities/artifacts/manifests.ts';
-import {
-  connectHarness,
-  end,
-  progressOf,
-  startRun,
-  startWorkerProcess,
-  tinyConfig,
-  until,
-} from './harness.ts';
+import { connectWithWorker, progressOf, startRun, tinyConfig, until } from './harness.ts';
 
-const harness = await connectHarness();
-let worker: ChildProcess;
-
-before(async () => {
-  worker = await startWorkerProcess();
-});
-
-after(async () => {
-  await end(worker, 'SIGTERM');
-  await harness.close();
-});
+const harness = await connectWithWorker();
 
 const statusAttribute = defineSearchAttributeKey('ReiterateStatus', 'KEYWORD');
 

@@ -1,23 +1,12 @@
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { keys } from '../../activities/artifacts/keys.ts';
 import { decodeRollouts } from '../../activities/artifacts/parquet.ts';
 import { openDevice } from '../../activities/policy/engine/device.ts';
 import type { Place } from '../../workflows/contract/steps.ts';
-import { connectHarness, end, startRun, startWorkerProcess, tinyConfig } from './harness.ts';
+import { connectWithWorker, startRun, tinyConfig } from './harness.ts';
 
-const harness = await connectHarness();
-let worker: ChildProcess;
-
-before(async () => {
-  worker = await startWorkerProcess();
-});
-
-after(async () => {
-  await end(worker, 'SIGTERM');
-  await harness.close();
-});
+const harness = await connectWithWorker();
 
 test('with precision w8a8 training samples in 8 bits, evaluation in float32', async () => {
   const run = await startRun(harness.client, `precision-${process.pid}`, {
