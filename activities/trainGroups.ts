@@ -16,15 +16,22 @@ type Row = Pick<
   | 'finishReason'
 >;
 
+/** The answers that a group's prompt replays, by its ordinal, where they are trained. */
+type ReplayedOf = (ordinal: number) => NonNullable<TrainGroup['replayed']>;
+
 /**
  * The groups that an update trains on, in ordinal order: those that were not dropped. With `mask`, truncated rollouts
  * stay in their group but give no gradient in any of their turns (decision 26); each group has another, or it had been
  * dropped as overlong.
  */
-export function trainGroups(rows: readonly Row[], overlong: TrainingConfig['overlong']): TrainGroup[] {
+export function trainGroups(
+  rows: readonly Row[],
+  overlong: TrainingConfig['overlong'],
+  replayedOf: ReplayedOf = () => [],
+): TrainGroup[] {
   const groups = new Map<number, TrainGroup>();
   for (const [row, ...later] of episodesOf(rows.filter(({ dropped }) => dropped === null))) {
-    const group = groups.get(row.ordinal) ?? { promptIds: row.promptIds, completions: [] };
+    const group = groups.get(row.ordinal) ?? groupOf(row, replayedOf(row.ordinal));
     groups.set(row.ordinal, group);
     const truncated = [row, ...later].some(({ finishReason }) => finishReason === 'length');
     group.completions.push({
@@ -38,6 +45,12 @@ export function trainGroups(rows: readonly Row[], overlong: TrainingConfig['over
   }
   return [...groups.values()];
 }
+
+const groupOf = ({ promptIds }: Row, replayed: ReturnType<ReplayedOf>): TrainGroup => ({
+  promptIds,
+  ...(replayed.length > 0 && { replayed }),
+  completions: [],
+});
 
 const sampledOf = ({ completionIds, logProbs, policyLogProbs }: Row) => ({
   tokenIds: completionIds,

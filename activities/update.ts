@@ -3,9 +3,11 @@ import type { Ref } from '../workflows/contract/ref.ts';
 import { keys } from './artifacts/keys.ts';
 import { once } from './artifacts/once.ts';
 import { decodeGroups } from './artifacts/parquet.ts';
+import type { Plan } from './artifacts/records.ts';
 import { secondsSince, withHeartbeat } from './boundary.ts';
 import type { Dependencies } from './dependencies.ts';
-import { assertModel, blobOf, loadState } from './state.ts';
+import { assertModel, blobOf, loadState, readJson } from './state.ts';
+import { replayedOf } from './replayed.ts';
 import { trainGroups } from './trainGroups.ts';
 
 const safetensors = 'application/octet-stream';
@@ -27,7 +29,11 @@ export function update(dependencies: Dependencies) {
         const { manifest, config } = state;
         const before = manifest.observed.artifacts;
         const rows = await decodeGroups(await store.read(input.groups), input.groups.key);
-        const groups = trainGroups(rows, config.training.overlong);
+        const groups = trainGroups(
+          rows,
+          config.training.overlong,
+          config.training.trainPrefix ? await replayedIn(config.model, input.plan) : undefined,
+        );
         const device = await dependencies.device(config);
         let { policy, optimizer } = before;
         let metrics: UpdateStepResult['metrics'] = null;
@@ -62,6 +68,12 @@ export function update(dependencies: Dependencies) {
           peakResidentBytes,
           seconds: secondsSince(started),
         };
+
+        async function replayedIn(model: string, ref: Ref) {
+          const [plan, tokenizer] = await Promise.all([readJson(store, ref), dependencies.tokenizer(model)]);
+          const { prompts } = plan as Plan;
+          return (ordinal: number) => replayedOf(prompts[ordinal]!, tokenizer);
+        }
 
         /** Every `interval` generations ref ← (1 − α) ref + α θ. */
         async function moveReference(reference: Ref | null, latest: Ref): Promise<Ref | null> {

@@ -68,7 +68,7 @@ export async function generation(input: GenerationInput): Promise<CommitResult> 
   at('update');
   const update = await steps.update.executeWithOptions(
     label('update', `GRPO on ${score.groupsWithSignal} groups with signal`),
-    [{ ...from, generation, groups: score.groups }],
+    [{ ...from, generation, plan: plan.plan, groups: score.groups }],
   );
 
   await pass();

@@ -245,9 +245,10 @@ export const assumptions: readonly Assumption[] = [
   {
     path: null,
     decision: 24,
-    what: 'answers of earlier turns, in the prompt of a later one',
-    chosen: 'not trained on; each turn that a rollout played itself is, with the prompt it was sampled from',
-    why: 'the answers in a prompt may come from an older policy',
+    what: 'answers of earlier turns, in the prompt of a later one (training.trainPrefix)',
+    chosen:
+      'absent: not trained on; each turn that a rollout played itself is, with the prompt it was sampled from. true, as the paper does in tool use: trained with every rollout of the group',
+    why: 'the answers in a prompt may come from an older policy; with centred advantages and a ratio of 1 their gradient cancels anyway',
   },
   {
     path: 'training.overlong',

@@ -248,6 +248,7 @@ function objective({ training }: RunConfig): Rule {
     name: 'objective',
     formula: [
       `J = ${divisors[training.lossNormalisation]} of ${weight}min(ρ A, clip(ρ, 1 − ε_low, 1 + ε_high) A)${kl}`,
+      ...(training.trainPrefix ? ['over the answers of earlier turns in the prompt, too'] : []),
       ...(kl ? ['every M generations π_ref ← (1 − α) π_ref + α π'] : []),
     ],
     source: 'ExIt §2.2, eq. 4',
@@ -259,6 +260,7 @@ function objective({ training }: RunConfig): Rule {
       'training.lossNormalisation',
       'training.importanceCap',
       'training.overlong',
+      ...(training.trainPrefix ? ['training.trainPrefix'] : []),
     ],
   };
 }

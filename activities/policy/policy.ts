@@ -64,6 +64,8 @@ export interface Completion {
 /** One group to train on: the prompt once, its completions, each with its advantage. */
 export interface TrainGroup {
   promptIds: number[];
+  /** Answers of earlier turns in the prompt, each with what stands before it, trained too; absent: they are not. */
+  replayed?: { promptIds: number[]; tokenIds: number[] }[];
   completions: {
     tokenIds: number[];
     /** μ, from sampling: what importance weights compare with. */

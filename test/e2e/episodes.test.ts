@@ -82,7 +82,7 @@ const config: RunConfig = {
     promptsPerShard: 5,
     maxNewTokens: 48,
   },
-  training: { ...smallConfig.training, tokensPerMicroBatch: 4096 },
+  training: { ...smallConfig.training, tokensPerMicroBatch: 4096, trainPrefix: true },
   evaluation: { ...smallConfig.evaluation, tasks: 2, depth: 1 },
 };
 

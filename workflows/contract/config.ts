@@ -118,6 +118,11 @@ export const TrainingConfig = z.strictObject({
   advantage: z.enum(['standard', 'centered', 'max-rl']),
   lossNormalisation: z.enum(['sequence', 'token', 'constant']),
   /**
+   * true: the answers of earlier turns that a prompt replays are trained with their rollouts, as the paper does in tool
+   * use (ExIt A.3); false or absent: they are read only. Nothing to a domain of single turns.
+   */
+  trainPrefix: z.boolean().exactOptional(),
+  /**
    * The adapter that is trained beside the frozen model: a low-rank change of these linears of every layer, scaled by
    * alpha / rank. null: all weights of the model are trained, which takes 16 bytes a weight in memory at the least, and
    * 12 in the store each generation.
@@ -282,6 +287,11 @@ export const RunConfig = z
       wrong(
         ['training', 'minibatches'],
         `${config.training.minibatches} is more than sampling.promptsPerGeneration ${config.sampling.promptsPerGeneration}; a group goes into one minibatch`,
+      );
+    if (config.training.trainPrefix && config.training.importanceCap !== null)
+      wrong(
+        ['training', 'importanceCap'],
+        'training.trainPrefix needs it null: with what probability an older policy said a replayed answer is not kept',
       );
     if (config.sampling.precision === 'w8a8') {
       if (config.training.importanceCap === null)

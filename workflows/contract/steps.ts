@@ -178,6 +178,7 @@ export type ScoreResult = z.infer<typeof ScoreResult>;
 
 export interface UpdateInput extends From {
   generation: number;
+  plan: Ref;
   groups: Ref;
 }
 export const UpdateStepResult = z.strictObject({

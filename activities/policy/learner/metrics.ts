@@ -19,17 +19,17 @@ export class Sums {
 
   /** One pass; `startLogProbsR`: those of the policy that the update starts from. */
   add(
-    { trainedRows, policyLogProbsR }: Prepared,
+    { sampledRows, policyLogProbsR }: Prepared,
     outputs: Record<string, Float32Array>,
     startLogProbsR: Float32Array,
     firstEpoch: boolean,
   ): void {
     this.#loss += outputs['loss']![0]!;
-    this.#tokens += trainedRows.length;
-    for (const name of averaged) for (const row of trainedRows) this.#perToken[name] += outputs[name]![row]!;
+    this.#tokens += sampledRows.length;
+    for (const name of averaged) for (const row of sampledRows) this.#perToken[name] += outputs[name]![row]!;
     if (!firstEpoch) return;
-    this.#firstTokens += trainedRows.length;
-    for (const row of trainedRows) {
+    this.#firstTokens += sampledRows.length;
+    for (const row of sampledRows) {
       const logProb = startLogProbsR[row]!;
       const mismatch = Math.abs(logProb - policyLogProbsR[row]!);
       this.#negativeLogProb -= logProb;

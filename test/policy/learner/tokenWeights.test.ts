@@ -98,3 +98,29 @@ test('each later turn is a sequence of its own, with what its rollout has of adv
   );
   assert.deepEqual(sequencesOf(groups, weights), { sequences: groups, weights });
 });
+
+test('answers that a prompt replays are tokens of each of its rollouts, and computed once for each sign', () => {
+  const [first, second] = groups as [(typeof groups)[0], (typeof groups)[0]];
+  const replayed = [{ promptIds: [7, 8], tokenIds: [9, 9, 9] }];
+  const advantages = [2, 0, -1, 5];
+  const completions = [4, 2, 1, 6].map((length, c) => ({
+    ...completion(length, c < 3),
+    advantage: advantages[c]!,
+  }));
+  const given = [{ ...first, replayed, completions }, second];
+  const weights = tokenWeights(given, 'sequence', 20);
+  assert.deepEqual(weights[0], [1 / (2 * 4 * 7), 1 / (2 * 4 * 5), 1 / (2 * 4 * 4), 0]);
+  assert.equal(tokenWeights(given, 'token', 20)[0]![0], 1 / (7 + 5 + 4 + 2 + 5));
+  const { sequences, weights: computed } = sequencesOf(given, [
+    [0.1, 0.3, 0.2, 0],
+    [1, 1],
+  ]);
+  assert.deepEqual(computed[1], [0.4, 0.2]);
+  assert.deepEqual(
+    sequences[1]!.completions.map(({ advantage, replayed: read, tokenIds }) => [advantage, read, tokenIds]),
+    [
+      [(0.1 * 2) / 0.4, true, [9, 9, 9]],
+      [-1, true, [9, 9, 9]],
+    ],
+  );
+});

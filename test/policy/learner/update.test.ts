@@ -62,6 +62,41 @@ test('a later turn is trained with the advantage of its rollout, after its own p
   }
 });
 
+test('replayed answers are trained as if each rollout had said them itself', async () => {
+  const said = groups[1]!.completions[1]!;
+  const replayed = [{ promptIds: groups[1]!.promptIds, tokenIds: said.tokenIds }];
+  const { logProbs, policyLogProbs } = said;
+  const episodes = (
+    advantages: number[],
+    parts: (first: TrainGroup) => Partial<TrainGroup>,
+  ): TrainGroup[] => {
+    const [first, ...others] = groups as [TrainGroup, ...TrainGroup[]];
+    const completions = first.completions.map((one, c) => ({ ...one, advantage: advantages[c]! }));
+    return [{ ...first, completions, ...parts({ ...first, completions }) }, ...others];
+  };
+  for (const lossNormalisation of ['sequence', 'token', 'constant'] as const) {
+    // A rate at which the ratio of the second epoch is clipped, and advantages of both signs that do not cancel.
+    const changes = { learningRate: 0.05, epochs: 2, lossNormalisation };
+    const advantages = [3, -0.5, 0, -1];
+    const after = async (parts: (first: TrainGroup) => Partial<TrainGroup>) =>
+      update(onPolicy, input(changes, { groups: episodes(advantages, parts) }), quiet);
+    const once = await after(() => ({ replayed }));
+    const each = await after(({ completions }) => ({
+      completions: completions.map((one) => ({
+        ...one,
+        laterTurns: [{ ...replayed[0]!, logProbs, policyLogProbs }],
+      })),
+    }));
+    const without = await after(() => ({}));
+    assert.equal(once.metrics.trainedTokens, without.metrics.trainedTokens, 'metrics are of sampled tokens');
+    near(once.metrics.loss, each.metrics.loss, 1e-5, 'loss');
+    near(once.metrics.gradientNorm, each.metrics.gradientNorm, 1e-4 * each.metrics.gradientNorm, 'norm');
+    assert.ok(Math.abs(once.metrics.gradientNorm - without.metrics.gradientNorm) > 1e-3);
+    for (const [name, moment] of each.optimizer.first)
+      moment.forEach((value, i) => near(once.optimizer.first.get(name)![i]!, value, 1e-5, name));
+  }
+});
+
 test('updates raise the log-prob of rewarded completions and lower that of the others', async () => {
   let parameters: ReadonlyMap<string, Float32Array> = adapter;
   let optimizer: AdamWState = freshAdamW(adapter);

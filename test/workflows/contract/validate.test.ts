@@ -94,6 +94,15 @@ test('an unknown domain names the known ones', () => {
   );
 });
 
+test('replayed answers have no importance weight', () => {
+  const config = aConfig();
+  const training = { ...config.training, trainPrefix: true };
+  assert.ok(parseRunConfig({ ...config, training }).ok);
+  assert.deepEqual(problemsOf({ ...config, training: { ...training, importanceCap: 2 } }), [
+    'training.importanceCap: training.trainPrefix needs it null: with what probability an older policy said a replayed answer is not kept',
+  ]);
+});
+
 test('fields that contradict each other are found also beside an unknown key', () => {
   const config = aConfig();
   const problems = problemsOf({
