@@ -1,3 +1,4 @@
+import { shaOf } from '../workflows/contract/ref.ts';
 import { CollectResult, type CollectInput } from '../workflows/contract/steps.ts';
 import { readDepths } from './answers.ts';
 import { canonicalJson } from './artifacts/canonical.ts';
@@ -13,7 +14,7 @@ export function collect(dependencies: Dependencies) {
     const { runKey, head, depths, name } = input;
     const { generation } = head;
     const place = { kind: 'evaluation', generation, depth: depths.length - 1, name } as const;
-    const inputs = depths.map(({ rollouts }) => rollouts.map(({ sha256 }) => sha256));
+    const inputs = depths.map(({ rollouts }) => rollouts.map(shaOf));
     return once(store, keys.step(runKey, place, 'collect'), inputs, CollectResult, async () => {
       const { config } = await loadState(store, input);
       const { samplesPerTask } = config.evaluation;

@@ -1,5 +1,6 @@
 import { activityInfo } from '@temporalio/activity';
 import { TypedFailure } from '../workflows/contract/failures.ts';
+import { shaOf } from '../workflows/contract/ref.ts';
 import type { CommitInput, CommitResult, Conservation, Played } from '../workflows/contract/steps.ts';
 import type { GenerationMetrics, ManifestObserved } from './artifacts/manifest.ts';
 import { commitManifest } from './artifacts/manifests.ts';
@@ -46,7 +47,7 @@ export function commit(dependencies: Dependencies) {
         curriculum: score.curriculum.sha256,
         ...(drafts && { drafts: hashesOf(drafts) }),
         ...hashesOf(input),
-        embeddings: input.embeddings.map(({ sha256 }) => sha256),
+        embeddings: input.embeddings.map(shaOf),
         groups: score.groups.sha256,
         metrics,
         conservation: score.conservation,
@@ -69,8 +70,8 @@ export function commit(dependencies: Dependencies) {
 
 const hashesOf = ({ plan, rollouts, graded }: Played) => ({
   plan: plan.sha256,
-  rollouts: rollouts.map(({ sha256 }) => sha256),
-  graded: graded.map(({ sha256 }) => sha256),
+  rollouts: rollouts.map(shaOf),
+  graded: graded.map(shaOf),
 });
 
 /** Invariant of every generation: drawn = trained + without signal + filtered + failed, and each is in the record. */

@@ -1,3 +1,4 @@
+import { shaOf } from '../workflows/contract/ref.ts';
 import { PlanResult, type PoseInput } from '../workflows/contract/steps.ts';
 import { keys } from './artifacts/keys.ts';
 import { once } from './artifacts/once.ts';
@@ -24,7 +25,7 @@ export function pose(dependencies: Dependencies) {
     const inputs = [
       head.hash,
       place.kind === 'evaluation' ? place.depth : place.kind,
-      previous?.rollouts.map(({ sha256 }) => sha256) ?? null,
+      previous?.rollouts.map(shaOf) ?? null,
       ...(setting ? [setting.sha256] : []),
     ];
     return once(store, keys.step(runKey, place, 'pose'), inputs, PlanResult, async () => {

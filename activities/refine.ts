@@ -1,3 +1,4 @@
+import { shaOf } from '../workflows/contract/ref.ts';
 import {
   RefineResult,
   type DraftMetrics,
@@ -73,5 +74,3 @@ const turnsOf = (answer: Answer) => [answer, ...answer.later];
 function tokens<Key extends string>(rows: readonly Record<Key, readonly number[]>[], key: Key): number {
   return rows.reduce((sum, row) => sum + row[key].length, 0);
 }
-
-const shaOf = ({ sha256 }: { sha256: string }) => sha256;

@@ -1,4 +1,4 @@
-import type { Ref } from '../workflows/contract/ref.ts';
+import { shaOf, type Ref } from '../workflows/contract/ref.ts';
 import { ScoreResult, type Place, type ScoreInput } from '../workflows/contract/steps.ts';
 import { canonicalBytes } from './artifacts/canonical.ts';
 import { keys } from './artifacts/keys.ts';
@@ -8,7 +8,7 @@ import type { GroupRow, Plan } from './artifacts/records.ts';
 import type { Store } from './artifacts/store.ts';
 import { secondsSince } from './boundary.ts';
 import { scoreGeneration } from './curriculum/score.ts';
-import { bufferStatistics, mean } from './curriculum/statistics.ts';
+import { bufferStatistics, mean, meanOrNull } from './curriculum/statistics.ts';
 import type { Instance, Outcome } from './curriculum/types.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { Domain } from './domains/domain.ts';
@@ -88,8 +88,6 @@ async function readEmbeddings(store: Store, refs: readonly Ref[]): Promise<Map<s
   return new Map(shards.flat().map(({ rolloutId, embedding }) => [rolloutId, embedding]));
 }
 
-const meanOrNull = (numbers: readonly number[]) => (numbers.length === 0 ? null : mean(numbers));
-
 /** An answer as the algorithm sees it; with its embedding, where there is one. */
 export function outcomeOf(
   answer: Answer,
@@ -111,5 +109,3 @@ export function outcomeOf(
     ...(embedding && { embedding }),
   };
 }
-
-const shaOf = ({ sha256 }: { sha256: string }) => sha256;

@@ -1,3 +1,4 @@
+import { shaOf } from '../workflows/contract/ref.ts';
 import { SummariseResult, type SummariseInput } from '../workflows/contract/steps.ts';
 import { readDepths, type Answer } from './answers.ts';
 import { legibleBytes } from './artifacts/canonical.ts';
@@ -27,7 +28,7 @@ export function summarise(dependencies: Dependencies) {
       ...(name !== undefined && { name }),
     } as const;
     const inputs = [...depths, ...(resampled ? [resampled] : [])].map(({ rollouts, graded }) =>
-      [...rollouts, ...graded].map(({ sha256 }) => sha256),
+      [...rollouts, ...graded].map(shaOf),
     );
     return once(store, keys.step(runKey, place, 'summarise'), inputs, SummariseResult, async () => {
       const { manifest, config } = await loadState(store, input);

@@ -13,7 +13,7 @@ import { committedResult } from './artifacts/once.ts';
 import { decodeEvaluation } from './artifacts/parquet.ts';
 import type { Store } from './artifacts/store.ts';
 import { compareArms } from './curriculum/comparison.ts';
-import { mean } from './curriculum/statistics.ts';
+import { mean, meanOrNull } from './curriculum/statistics.ts';
 import type { Dependencies } from './dependencies.ts';
 
 /** The result of an ablation: every arm on every set of problems, with intervals, and what it cost. */
@@ -74,7 +74,6 @@ export function tabulate({ store }: Dependencies) {
 function trainingOf(runs: readonly (readonly GenerationMetrics[])[]): ArmTraining {
   const last = runs.flatMap((generations) => generations.at(-1) ?? []);
   const over = (value: (metrics: GenerationMetrics) => number) => mean(last.map(value));
-  const meanOrNull = (values: readonly number[]) => (values.length === 0 ? null : mean(values));
   return {
     withSignal: mean(
       runs.map(

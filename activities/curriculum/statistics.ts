@@ -23,6 +23,11 @@ export function mean(numbers: readonly number[]): number {
   return numbers.reduce((sum, value) => sum + value, 0) / Math.max(numbers.length, 1);
 }
 
+/** The same; null for no numbers, where 0 would be taken for a measurement. */
+export function meanOrNull(numbers: readonly number[]): number | null {
+  return numbers.length === 0 ? null : mean(numbers);
+}
+
 /** A distribution in five numbers. */
 export interface Quantiles {
   least: number;

@@ -1,4 +1,5 @@
 import type { DomainConfig } from '../../workflows/contract/domain.ts';
+import { TypedFailure } from '../../workflows/contract/failures.ts';
 import type { History, Message } from '../curriculum/types.ts';
 
 export type Split = 'train' | 'heldOut';
@@ -14,6 +15,23 @@ export interface BaseTask {
   gold: string;
   /** Steps of the gold solution, for reports (ExIt §5.3); absent where there is no such number. */
   goldSteps?: number;
+}
+
+/**
+ * Looks up what a domain made, by task id.
+ *
+ * @throws `ArtifactCorrupt` for an id that it did not make: the record belongs to another configuration.
+ */
+export function madeBy<Made>(domain: string, made: ReadonlyMap<string, Made>): (id: string) => Made {
+  return (id) => {
+    const found = made.get(id);
+    if (found === undefined)
+      throw new TypedFailure(
+        'ArtifactCorrupt',
+        `the ${domain} domain of this configuration has no task '${id}'`,
+      );
+    return found;
+  };
 }
 
 /** What the environment does after an answer. */

@@ -2,7 +2,7 @@ import type { Manifest } from '../../activities/artifacts/manifest.ts';
 import type { DynamicsRow, EmbeddingRow } from '../../activities/artifacts/records.ts';
 import type { Store } from '../../activities/artifacts/store.ts';
 import { bufferDynamics, drawDynamics, meanPairwiseDistance } from '../../activities/curriculum/dynamics.ts';
-import { mean, type Quantiles } from '../../activities/curriculum/statistics.ts';
+import { meanOrNull, type Quantiles } from '../../activities/curriculum/statistics.ts';
 import type { Curriculum } from '../../activities/curriculum/types.ts';
 import { openDomain } from '../../activities/domains/open.ts';
 import { keyOf, uniform } from '../../activities/random.ts';
@@ -146,5 +146,3 @@ function some(embeddings: readonly EmbeddingRow[], most: number, seed: number): 
   const ids = new Set(chosen.map(({ rolloutId }) => rolloutId));
   return embeddings.filter(({ rolloutId }) => ids.has(rolloutId));
 }
-
-const meanOrNull = (numbers: readonly number[]) => (numbers.length === 0 ? null : mean(numbers));

@@ -2,6 +2,7 @@ import * as Plot from '@observablehq/plot';
 import type { AblationTable } from '../../activities/artifacts/ablation.ts';
 import { armsOf, comparedDepths, trainingCells, trainingTitles } from '../ablation.ts';
 import { page } from './document.ts';
+import { depthCurves } from './depthCurves.ts';
 import { figure, share } from './drawing.ts';
 import { duration, percent, points, signed, whole } from './format.ts';
 import { type Html, html } from './html.ts';
@@ -48,51 +49,21 @@ function section(table: AblationTable, set: string): Html {
 
 /** Accuracy at k = 0…K, a line an arm. */
 export function accuracyByDepth(table: AblationTable, set: string): Html {
-  const names = armsOf(table).filter((name) => table.sets[set]![name]);
-  const data = names.flatMap((name, index) =>
-    table.sets[set]![name]!.depths.map(({ k, accuracy }) => ({
-      ...accuracy,
-      k,
-      name,
-      // Side by side, so that the intervals can be told apart.
-      x: k + (index - (names.length - 1) / 2) * 0.08,
-    })),
-  );
-  const color = ({ name }: { name: string }) => colorOf(table, name);
-  const last = Math.max(...data.map(({ k }) => k));
-  return figure({
+  const arms = table.sets[set]!;
+  return depthCurves({
     title: 'Accuracy by self-iteration depth',
     note: 'At k = 0 the first answer; at each further k the policy improves its latest answer without seeing a reward. Bars are 95 % intervals over seeds and problems.',
-    legend: names.map((label) => ({ label, color: colorOf(table, label) })),
-    plot: {
-      x: {
-        label: 'k',
-        domain: [-0.4, last + 0.4],
-        ticks: Array.from({ length: last + 1 }, (_, k) => k),
-        tickFormat: 'd',
-      },
-      y: { ...share, domain: [0, Math.min(1, Math.max(...data.map(({ high }) => high)) + 0.05)] },
-      marks: [
-        Plot.ruleY([0]),
-        Plot.ruleX(data, {
-          x: 'x',
-          y1: 'low',
-          y2: 'high',
-          stroke: color,
-          strokeWidth: 2,
-          strokeOpacity: 0.3,
-        }),
-        Plot.line(data, { x: 'x', y: 'value', z: 'name', stroke: color, strokeWidth: 1.8 }),
-        Plot.dot(data, {
-          x: 'x',
-          y: 'value',
-          fill: color,
-          r: 2.8,
-          title: ({ k, value, low, high, name }: (typeof data)[number]) =>
-            `${name}, k = ${k}: ${percent(value)} (${percent(low)} to ${percent(high)})`,
-        }),
-      ],
-    },
+    curves: armsOf(table).flatMap((name) =>
+      arms[name]
+        ? [
+            {
+              name,
+              color: colorOf(table, name),
+              depths: arms[name].depths.map(({ k, accuracy }) => ({ k, ...accuracy })),
+            },
+          ]
+        : [],
+    ),
   });
 }
 

@@ -1,5 +1,6 @@
 import * as Plot from '@observablehq/plot';
 import type { EvaluationSummary } from '../../activities/artifacts/evaluation.ts';
+import { depthCurves, type DepthCurve } from './depthCurves.ts';
 import { colors, type Datum, figure, share } from './drawing.ts';
 import { percent, signed } from './format.ts';
 import type { Html } from './html.ts';
@@ -11,60 +12,20 @@ const heldOutAnswers = '#from=heldOut';
 export function accuracyByDepth(evaluations: EvaluationSummary[]): Html {
   const first = evaluations[0]!;
   const last = evaluations.at(-1)!;
-  const both = first === last ? [first] : [first, last];
-  const data = both.flatMap((evaluation, index) =>
-    evaluation.depths.map((depth) => ({
-      ...depth,
-      series: evaluation === last && index === both.length - 1 && both.length > 1 ? 'after' : 'before',
-      // Side by side, so that the intervals can be told apart.
-      x: depth.k + (index - (both.length - 1) / 2) * 0.12,
-    })),
-  );
-  const color = ({ series }: { series: string }) => (series === 'after' ? colors.after : colors.before);
-  const deepest = Math.max(...data.map(({ k }) => k));
-  return figure({
+  const curve = (name: string, label: string, color: string, evaluation: EvaluationSummary): DepthCurve => ({
+    name,
+    label: `${label} (${gained(evaluation)})`,
+    color,
+    depths: evaluation.depths.map(({ k, accuracy, low, high }) => ({ k, value: accuracy, low, high })),
+  });
+  return depthCurves({
     title: 'Held-out accuracy by self-iteration depth',
     note: `${first.tasks} held-out problems, ${first.samplesPerTask} ${first.samplesPerTask === 1 ? 'answer' : 'answers'} each. At k = 0 the first answer; at each further k the policy improves its own latest answer, without seeing any reward. Bars are 95 % intervals.`,
-    legend:
-      both.length > 1
-        ? [
-            { label: `before training (${gained(first)})`, color: colors.before },
-            {
-              label: `after generation ${last.generation} (${gained(last)})`,
-              color: colors.after,
-            },
-          ]
-        : [],
-    plot: {
-      x: {
-        label: 'k',
-        domain: [-0.3, deepest + 0.3],
-        ticks: Array.from({ length: deepest + 1 }, (_, k) => k),
-        tickFormat: 'd',
-      },
-      y: share,
-      marks: [
-        Plot.ruleY([0]),
-        Plot.ruleX(data, {
-          x: 'x',
-          y1: 'low',
-          y2: 'high',
-          stroke: color,
-          strokeWidth: 3,
-          strokeOpacity: 0.35,
-        }),
-        Plot.line(data, { x: 'x', y: 'accuracy', z: 'series', stroke: color, strokeWidth: 1.8 }),
-        Plot.dot(data, {
-          x: 'x',
-          y: 'accuracy',
-          fill: color,
-          r: 3.5,
-          title: ({ k, accuracy, low, high, series }: (typeof data)[number]) =>
-            `${series}, k = ${k}: ${percent(accuracy)} (${percent(low)} to ${percent(high)})`,
-          href: () => heldOutAnswers,
-        }),
-      ],
-    },
+    curves: [
+      curve('before', 'before training', colors.before, first),
+      ...(first === last ? [] : [curve('after', `after generation ${last.generation}`, colors.after, last)]),
+    ],
+    href: heldOutAnswers,
   });
 }
 

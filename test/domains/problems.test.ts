@@ -31,7 +31,7 @@ test('problems of one’s own: their questions, their splits, their answers', as
     answer: '5.0',
   });
   await assert.rejects(domain.grade('open', answered('Because.')), /'open' has no answer/);
-  assert.throws(() => domain.task('none'), /no problem 'none'/);
+  assert.throws(() => domain.task('none'), /no task 'none'/);
 });
 
 test('answers are compared as numbers, else as texts', () => {

@@ -14,6 +14,9 @@ export const Ref = z.strictObject({
 });
 export type Ref = z.infer<typeof Ref>;
 
+/** The content a Ref stands for, without the place it is at. */
+export const shaOf = ({ sha256 }: Ref): string => sha256;
+
 /** The newest committed generation: what a run *is* at this moment. */
 export const Head = z.strictObject({
   generation: z.int().nonnegative(),

@@ -1,7 +1,6 @@
 import type { DomainOf } from '../../../workflows/contract/domain.ts';
-import { TypedFailure } from '../../../workflows/contract/failures.ts';
 import { gradeAnswer } from '../answer.ts';
-import type { Domain } from '../domain.ts';
+import { madeBy, type Domain } from '../domain.ts';
 import { makeTasks } from './tasks.ts';
 
 /**
@@ -12,16 +11,8 @@ import { makeTasks } from './tasks.ts';
 export function openArithmetic(config: DomainOf<'arithmetic'>): Domain {
   const tasks = makeTasks(config);
   const ids = { train: tasks.train.map(({ id }) => id), heldOut: tasks.heldOut.map(({ id }) => id) };
-  const byId = new Map([...tasks.train, ...tasks.heldOut].map((task) => [task.id, task]));
-  const taskOf = (id: string) => {
-    const task = byId.get(id);
-    if (!task)
-      throw new TypedFailure(
-        'ArtifactCorrupt',
-        `the arithmetic domain of this configuration has no task '${id}'`,
-      );
-    return task;
-  };
+  const all = [...tasks.train, ...tasks.heldOut];
+  const taskOf = madeBy('arithmetic', new Map(all.map((task) => [task.id, task])));
   return {
     name: 'arithmetic',
     graderVersion: 'arithmetic-1',

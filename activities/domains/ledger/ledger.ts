@@ -1,8 +1,7 @@
 import type { DomainOf } from '../../../workflows/contract/domain.ts';
-import { TypedFailure } from '../../../workflows/contract/failures.ts';
 import type { History } from '../../curriculum/types.ts';
 import { answerIn, gradeAnswer, parseNumber } from '../answer.ts';
-import type { Domain, Grade } from '../domain.ts';
+import { madeBy, type Domain, type Grade } from '../domain.ts';
 import { drawScripts, type Script } from './scripts.ts';
 
 /**
@@ -15,16 +14,7 @@ import { drawScripts, type Script } from './scripts.ts';
 export function openLedger(config: DomainOf<'ledger'>): Domain {
   const { train, heldOut } = drawScripts(config);
   const ids = { train: [...train.keys()], heldOut: [...heldOut.keys()] };
-  const byId = new Map([...train, ...heldOut]);
-  const scriptOf = (id: string): Script => {
-    const script = byId.get(id);
-    if (!script)
-      throw new TypedFailure(
-        'ArtifactCorrupt',
-        `the ledger domain of this configuration has no task '${id}'`,
-      );
-    return script;
-  };
+  const scriptOf = madeBy('ledger', new Map([...train, ...heldOut]));
   return {
     name: 'ledger',
     graderVersion: 'ledger-1',

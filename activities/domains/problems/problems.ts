@@ -1,7 +1,7 @@
-import type { DomainOf, Problem } from '../../../workflows/contract/domain.ts';
+import type { DomainOf } from '../../../workflows/contract/domain.ts';
 import { TypedFailure } from '../../../workflows/contract/failures.ts';
 import { gradeAnswer } from '../answer.ts';
-import type { BaseTask, Domain, Split } from '../domain.ts';
+import { madeBy, type BaseTask, type Domain, type Split } from '../domain.ts';
 
 /**
  * Problems of one's own: a question, and the right answer where it is known. A number is compared as a number, anything
@@ -23,11 +23,7 @@ export function openProblems({ train, heldOut, instruction }: DomainOf<'problems
     train: train.map(({ id }) => id),
     heldOut: heldOut.map(({ id }) => id),
   };
-  const problemOf = (id: string): Problem => {
-    const problem = problems.get(id);
-    if (!problem) throw new TypedFailure('ArtifactCorrupt', `this configuration has no problem '${id}'`);
-    return problem;
-  };
+  const problemOf = madeBy('problems', problems);
   return {
     name: 'problems',
     graderVersion: 'problems-1',
