@@ -1,5 +1,5 @@
 import { emptyCurriculum } from './curriculum/score.ts';
-import { assumptions } from './curriculum/assumptions.ts';
+import { assumptions } from './curriculum/assumptions/index.ts';
 import { canonicalBytes, hashOf, legibleBytes } from './artifacts/canonical.ts';
 import { keys } from './artifacts/keys.ts';
 import { commitManifest, findManifest } from './artifacts/manifests.ts';
@@ -8,6 +8,7 @@ import { withHeartbeat } from './boundary.ts';
 import { observe } from './commit.ts';
 import type { Device } from './policy/policy.ts';
 import { keyOf, keyToHex } from './random.ts';
+import { assertReplays } from './replayed.ts';
 import type { RunConfig } from '../workflows/contract/config.ts';
 import type { Head } from '../workflows/contract/ref.ts';
 import type { InitialiseInput } from '../workflows/contract/steps.ts';
@@ -25,6 +26,7 @@ export function initialise(dependencies: Dependencies) {
       dependencies.openDomain(config.domain);
       const device = await dependencies.device(config);
       const model = await device.model();
+      if (config.training.trainPrefix) assertReplays(await dependencies.tokenizer(config.model));
       const embedder = await embedderOf(dependencies, device, config);
       const { lora } = config.training;
       const initial = await device.initialPolicy(lora, keyToHex(keyOf([config.seed, 'adapter'])));

@@ -8,7 +8,7 @@ import { secondsSince, withHeartbeat } from './boundary.ts';
 import type { Dependencies } from './dependencies.ts';
 import { playEpisodes } from './play.ts';
 import type { SampleOptions } from './policy/policy.ts';
-import { createPlanner } from './sample.ts';
+import { createPlanner, roomFor } from './sample.ts';
 import { assertModel, blobOf, loadState, readJson } from './state.ts';
 
 /** Plays each prompt of a shard G times with the head's policy, each to the end of its episode. */
@@ -34,6 +34,7 @@ export function iterate(dependencies: Dependencies) {
             generate: (prompts, on) => device.generate(blobOf(store, policy), prompts, options, on),
             domain,
             plan: createPlanner(domain, tokenizer, config),
+            room: roomFor(tokenizer, config.sampling.maxNewTokens),
             decode: (tokenIds) => tokenizer.decode(tokenIds),
             improvements: place.kind === 'evaluation' ? place.depth : 0,
           },

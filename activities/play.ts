@@ -11,6 +11,8 @@ export interface Playing {
   generate: (prompts: SamplePrompt[], call: Call) => Promise<Completion[][]>;
   domain: Domain;
   plan: ReturnType<typeof createPlanner>;
+  /** Most tokens of a prompt. */
+  room: number;
   decode: (tokenIds: number[]) => string;
   /** Improve steps on the first answer of each later turn; 0 in training (ExIt §5.3 for evaluations). */
   improvements: number;
@@ -37,7 +39,7 @@ interface Episode {
  * Plays each prompt as often as it has keys, and each rollout on to the end of its episode (ExIt Algorithm 1): round by
  * round, the next step of all that are not over in one batch. A later turn is asked by its own request after the
  * canonical history, as the same instance out of the task buffer would be (decision 21). An answer that was cut off
- * ends its episode.
+ * ends its episode, and so does a history that has grown too long to be answered.
  *
  * @returns a row a completion, a rollout's rows side by side in the order in which they were sampled.
  */
@@ -102,7 +104,8 @@ export async function playEpisodes(
   for (;;) {
     const due = episodes.flatMap((episode) => {
       const step = nextStep(episode, playing.improvements);
-      return step ? [{ episode, next: playing.plan(step.draw, 1, step.identity) }] : [];
+      const next = step && playing.plan(step.draw, 1, step.identity);
+      return next && next.promptIds.length <= playing.room ? [{ episode, next }] : [];
     });
     if (due.length === 0) return episodes.flatMap(({ rows }) => rows);
     const answers = await sample(due.map(({ next }) => next));

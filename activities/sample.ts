@@ -101,19 +101,28 @@ function shardsOf(prompts: PlannedPrompt[], { promptsPerShard, rolloutsPerPrompt
 
 /**
  * Returns the function that turns a draw into a planned prompt: messages, chat template, token ids, and one random
- * key for each rollout, made from the rollout's identity and nothing else (invariant 3).
+ * key for each rollout, made from the rollout's identity and nothing else (invariant 3). A response is quoted in at most
+ * as many tokens as an answer may have, and in fewer when the prompt would leave no room for the next one (decision 23).
  */
 export function createPlanner(domain: Domain, tokenizer: Tokenizer, config: RunConfig) {
+  const { maxNewTokens } = config.sampling;
+  const room = roomFor(tokenizer, maxNewTokens);
   return (draw: Draw, rollouts: number, identity: Identity): PlannedPrompt => {
     const { instance, step, source, ordinal } = draw;
     const task = domain.task(instance.baseTaskId);
-    const messages = stepMessages(instance, step, {
-      quote: domain.quote,
-      templates: config.curriculum.prompts,
-      countTokens: (text) => tokenizer.encode(text).length,
-      responseBudget: config.sampling.maxNewTokens,
-    });
-    const promptText = tokenizer.renderPrompt(messages);
+    const render = (responseBudget: number) => {
+      const messages = stepMessages(instance, step, {
+        quote: domain.quote,
+        templates: config.curriculum.prompts,
+        countTokens: (text) => tokenizer.encode(text).length,
+        responseBudget,
+      });
+      const promptText = tokenizer.renderPrompt(messages);
+      return { promptText, promptIds: tokenizer.encode(promptText) };
+    };
+    let prompt = render(maxNewTokens);
+    if (prompt.promptIds.length > room)
+      prompt = render(Math.max(0, Math.min(maxNewTokens, room - render(0).promptIds.length)));
     return {
       ordinal,
       step,
@@ -126,10 +135,14 @@ export function createPlanner(domain: Domain, tokenizer: Tokenizer, config: RunC
       gold: task.gold,
       turn: instance.turn,
       depth: instance.depth,
-      promptText,
-      promptIds: tokenizer.encode(promptText),
+      ...prompt,
       seeds: Array.from({ length: rollouts }, (_, rollout) => keyToHex(keyOf([...identity, rollout]))),
       instance,
     };
   };
+}
+
+/** Most tokens of a prompt that leaves room for its answer. */
+export function roomFor({ contextLength }: Tokenizer, maxNewTokens: number): number {
+  return contextLength === null ? Infinity : contextLength - maxNewTokens;
 }

@@ -13,6 +13,11 @@ export async function readRunConfig(file: string, overrides: readonly string[]):
   const input = overrides.reduce(override, await readJsonFile(file));
   const parsed = parseRunConfig(input);
   if (parsed.ok) return parsed.config;
+  if (typeof input === 'object' && input !== null && 'arms' in input)
+    throw new CommandFailure(
+      exitCodes.usage,
+      `${file} is an ablation, not a run configuration: \`reiterate ablation start ${file}\`.`,
+    );
   throw new CommandFailure(
     exitCodes.usage,
     [`${file} is not a run configuration:`, ...parsed.problems.map((problem) => `  ${problem}`)].join('\n'),

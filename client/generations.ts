@@ -30,6 +30,14 @@ export async function readPlan(
   return artifacts.plan ? ((await readJson(store, artifacts.plan)) as Plan).prompts : [];
 }
 
+/** The drafts that were drawn before; none without a draft stage. */
+export async function readDraftPlan(
+  store: Store,
+  { observed: { artifacts } }: Manifest,
+): Promise<Plan['prompts']> {
+  return artifacts.drafts ? ((await readJson(store, artifacts.drafts.plan)) as Plan).prompts : [];
+}
+
 /** What became of it, one row a rollout, in order. */
 export async function readGroups(store: Store, { observed: { artifacts } }: Manifest): Promise<GroupRow[]> {
   return artifacts.groups ? decodeGroups(await store.read(artifacts.groups), artifacts.groups.key) : [];

@@ -120,7 +120,7 @@ function shownGeneration({ hash, content, observed }: Manifest): ShownGeneration
 /** A run in the list of `reiterate runs`. */
 export interface ListedRun {
   runKey: string;
-  /** From Temporal; where it knows nothing of the run: `untrained` at generation 0, such as `evaluate --config` leaves. */
+  /** From Temporal; `untrained`: it knows no such run, which is at generation 0, such as `evaluate --config` leaves. */
   status: RunStatus | 'untrained' | 'unknown';
   strategy: string | null;
   /** Newest committed generation; null when there is none. */
@@ -143,7 +143,7 @@ export async function listAllRuns(store: Store, temporal: Temporal | null): Prom
     byKey.delete(runKey);
     return {
       runKey,
-      status: run?.status ?? (head.generation === 0 ? 'untrained' : 'unknown'),
+      status: run?.status ?? (temporal !== null && head.generation === 0 ? 'untrained' : 'unknown'),
       strategy: run?.strategy || null,
       generation: head.generation,
       hash: head.hash,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { PlannedPrompt, RolloutRow } from '../activities/artifacts/records.ts';
-import { baseInstance } from '../activities/curriculum/identity.ts';
+import { answered, baseInstance, instanceOf } from '../activities/curriculum/identity.ts';
 import { expand } from '../activities/curriculum/insertion.ts';
 import type { Draw, Instance } from '../activities/curriculum/types.ts';
 import type { Domain } from '../activities/domains/domain.ts';
@@ -38,6 +38,7 @@ const tokenizer: Tokenizer = {
   encode: (text) => [...text].map((letter) => letter.codePointAt(0)!),
   decode: (tokenIds) => String.fromCodePoint(...tokenIds),
   stopTokenIds: [],
+  contextLength: null,
 };
 
 /** A policy whose answer is a function of the random stream alone, cut off at times. */
@@ -60,7 +61,8 @@ async function play(
     domain = ledger,
     improvements = 0,
     cutOff = 0,
-  }: { domain?: Domain; improvements?: number; cutOff?: number },
+    room = Infinity,
+  }: { domain?: Domain; improvements?: number; cutOff?: number; room?: number },
 ): Promise<Played> {
   const batches: SamplePrompt[][] = [];
   const progress: Progress[] = [];
@@ -68,6 +70,7 @@ async function play(
     domain,
     improvements,
     plan: createPlanner(domain, tokenizer, config),
+    room,
     decode: tokenizer.decode,
     generate: (batch, call) => {
       batches.push(batch);
@@ -236,4 +239,34 @@ test('answers that do not fit to the domain are refused', async () => {
     name: 'ArtifactCorrupt',
     message: /rollout g1\/0\/0 has an answer to turn 2 of 'ledger-\d+'/,
   });
+});
+
+test('an episode whose next prompt would leave no room for an answer is over', async () => {
+  const whole = await play(planned(starts), {});
+  const longest = Math.max(...whole.rows.map(({ promptIds }) => promptIds.length));
+  const { rows } = await play(planned(starts), { room: longest - 1 });
+  assert.deepEqual(
+    rows,
+    whole.rows.filter(({ promptIds }) => promptIds.length < longest),
+  );
+  assert.ok(rows.length < whole.rows.length);
+});
+
+test('a response is quoted shorter where the prompt would leave no room for an answer', () => {
+  const [start] = starts as [Instance];
+  const instance = instanceOf({
+    ...start,
+    depth: 1,
+    history: answered(start.history, 'long '.repeat(60)),
+    quality: 0,
+    parent: { instanceId: start.id, rolloutId: 'g1/0/0' },
+  });
+  const { maxNewTokens } = config.sampling;
+  const lengthIn = (contextLength: number | null) =>
+    createPlanner(ledger, { ...tokenizer, contextLength }, config)(drawn(instance, 0), 1, ['test']).promptIds
+      .length;
+  const free = lengthIn(null);
+  assert.equal(lengthIn(free + maxNewTokens), free, 'as long as it fits nothing changes');
+  const short = lengthIn(free + maxNewTokens - 10);
+  assert.ok(short <= free - 10 && short > free - 60, `${short} of ${free}`);
 });

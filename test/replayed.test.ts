@@ -6,7 +6,7 @@ import { stepMessages } from '../activities/curriculum/prompts.ts';
 import type { Message } from '../activities/curriculum/types.ts';
 import type { Tokenizer } from '../activities/policy/policy.ts';
 import { openTokenizer } from '../activities/policy/tokenizer/tokenizer.ts';
-import { replayedOf } from '../activities/replayed.ts';
+import { assertReplays, replayedOf } from '../activities/replayed.ts';
 
 const tokenizer = await openTokenizer(
   fileURLToPath(new URL('fixtures/policy/families/qwen2-tied', import.meta.url)),
@@ -59,14 +59,26 @@ test('a first turn replays nothing', () => {
   assert.deepEqual(replayedOf(promptOf([]), tokenizer), []);
 });
 
-test('a template that changes an answer is refused, with the way out', () => {
-  const trims: Tokenizer = {
-    ...tokenizer,
-    renderPrompt: (messages) =>
-      tokenizer.renderPrompt(messages.map((message) => ({ ...message, content: message.content.trim() }))),
-  };
-  assert.throws(() => replayedOf(promptOf([' 17 '], trims), trims), {
+/** A chat template that shows contents in other words. */
+const rewording = (change: (content: string) => string): Tokenizer => ({
+  ...tokenizer,
+  renderPrompt: (messages) =>
+    tokenizer.renderPrompt(messages.map((message) => ({ ...message, content: change(message.content) }))),
+});
+
+test('a template that takes spaces away is followed', () => {
+  const trimming = rewording((content) => content.trim());
+  const [replayed] = replayedOf(promptOf([' 17\n'], trimming), trimming);
+  assert.equal(tokenizer.decode(replayed!.tokenIds), '17');
+  assertReplays(trimming);
+  assertReplays(tokenizer);
+});
+
+test('a template that changes an answer is refused, with the way out, before anything is made', () => {
+  const reversing = rewording((content) => [...content].reverse().join(''));
+  assert.throws(() => replayedOf(promptOf(['17'], reversing), reversing), {
     name: 'InvalidRunConfig',
     message: /trainPrefix.*turn 1 of 'till-1'.*leave trainPrefix out/,
   });
+  assert.throws(() => assertReplays(reversing), { name: 'InvalidRunConfig', message: /trainPrefix/ });
 });

@@ -63,3 +63,12 @@ test('an answer brings the later turns of its rollout along; cut off in one of t
     ],
   );
 });
+
+test('the answers that a prompt replays come with its group, where they are asked for', () => {
+  const replayed = [{ promptIds: [1], tokenIds: [2, 3] }];
+  const groups = trainGroups(rows, 'train', (ordinal) => (ordinal === 2 ? replayed : []));
+  assert.deepEqual(
+    groups.map((group) => group.replayed),
+    [undefined, replayed],
+  );
+});

@@ -1,4 +1,4 @@
-import type { DrawDynamics } from '../curriculum/dynamics.ts';
+import type { DrawDynamics, GroupDynamics } from '../curriculum/dynamics.ts';
 import type { Curriculum, Instance, StepKind } from '../curriculum/types.ts';
 import type { FinishReason } from '../policy/policy.ts';
 
@@ -123,7 +123,7 @@ export interface EvaluationRow extends Omit<GradedRow, 'rolloutId'> {
 }
 
 /** A row of a run's dynamics: one generation, as ExIt §5.3 looks at training. Null: there was nothing to measure. */
-export interface DynamicsRow extends DrawDynamics {
+export interface DynamicsRow extends DrawDynamics, GroupDynamics {
   generation: number;
   /** Steps of the gold solutions; null where the domain has no such number. */
   meanGoldSteps: number | null;
@@ -152,9 +152,10 @@ export interface DynamicsRow extends DrawDynamics {
   effectiveSampleSize: number | null;
   meanReward: number;
   meanQuality: number;
-  /** Shares: of the answers, cut off; of the groups, without signal. */
+  /** Shares: of the answers, cut off; of the groups, without signal, and trained on. */
   truncated: number;
   withoutSignal: number;
+  trained: number;
   /** Of the update; null without one. */
   entropy: number | null;
   kl: number | null;

@@ -1,5 +1,6 @@
-import { mean, quantiles, type Quantiles } from './statistics.ts';
-import type { Curriculum, Draw } from './types.ts';
+import { learnability } from './learnability.ts';
+import { mean, meanOrNull, quantiles, type Quantiles } from './statistics.ts';
+import type { Curriculum, Draw, StepKind } from './types.ts';
 
 /** Where the prompts of a generation came from. */
 export interface DrawDynamics {
@@ -78,6 +79,30 @@ export function bufferDynamics({ buffer, generation }: Curriculum): BufferDynami
     baseTasks: new Set(buffer.map(({ instance }) => instance.baseTaskId)).size,
     score: quantiles(buffer.map(({ score }) => score)),
     scoreAge: quantiles(buffer.map(({ scoreGeneration }) => generation - scoreGeneration)),
+  };
+}
+
+/** What the groups of one generation had to teach. */
+export interface GroupDynamics {
+  /** Mean learnability S of the groups of a step kind; null without any. */
+  learnabilityBase: number | null;
+  learnabilityImprove: number | null;
+  learnabilityDiverge: number | null;
+  /** Mean over the groups of the variance of their qualities, which is not S where rewards are not qualities. */
+  qualityVariance: number | null;
+}
+
+/** Learnability by step kind, and beside it how much qualities differ (decisions 8 and 20). Groups that were graded. */
+export function groupDynamics(
+  groups: readonly { step: StepKind; learnability: number; qualitiesG: readonly number[] }[],
+): GroupDynamics {
+  const of = (step: StepKind) =>
+    meanOrNull(groups.flatMap((group) => (group.step === step ? [group.learnability] : [])));
+  return {
+    learnabilityBase: of('base'),
+    learnabilityImprove: of('improve'),
+    learnabilityDiverge: of('diverge'),
+    qualityVariance: meanOrNull(groups.map(({ qualitiesG }) => learnability(qualitiesG))),
   };
 }
 

@@ -1,7 +1,11 @@
+import type { Part } from './assumptions/index.ts';
+
 /** A row of ExIt's Tables 4-6, and where its value is in a configuration. */
 export interface PaperValue {
   row: string;
   path: string;
+  /** The part of the method it belongs to; absent: every run has it. */
+  part?: Part;
   /** As printed for each domain; where strategies differ, that is said. */
   math: string;
   tools: string;
@@ -35,14 +39,23 @@ export const paperValues: readonly PaperValue[] = [
   { row: 'KL β', path: 'training.klCoefficient', math: '0.001', tools: '0', mlengineering: '0' },
   {
     row: 'reference interval M',
+    part: 'kl',
     path: 'training.reference.interval',
     math: '100',
     tools: '100',
     mlengineering: '100',
   },
-  { row: 'reference α', path: 'training.reference.alpha', math: '1', tools: '1', mlengineering: '0.5' },
+  {
+    row: 'reference α',
+    part: 'kl',
+    path: 'training.reference.alpha',
+    math: '1',
+    tools: '1',
+    mlengineering: '0.5',
+  },
   {
     row: 'buffer size N',
+    part: 'buffer',
     path: 'curriculum.capacity',
     math: '512',
     tools: '320 (curriculum), 640',
@@ -50,6 +63,7 @@ export const paperValues: readonly PaperValue[] = [
   },
   {
     row: 'minimum buffer size',
+    part: 'buffer',
     path: 'curriculum.minimumSize',
     math: '128',
     tools: '320',
@@ -57,6 +71,7 @@ export const paperValues: readonly PaperValue[] = [
   },
   {
     row: 'self-iteration p',
+    part: 'buffer',
     path: 'curriculum.selectProbability',
     math: '0.5',
     tools: '0.2 (curriculum), 0.5',
@@ -64,6 +79,7 @@ export const paperValues: readonly PaperValue[] = [
   },
   {
     row: 'divergence p_div',
+    part: 'selfIteration',
     path: 'curriculum.divergeProbability',
     math: '0.2',
     tools: '0.2 (diverge), 0.5 (exit)',

@@ -12,8 +12,6 @@ export interface SelfImprovement {
   brokenK: number[];
   /** Δ_K = (corrected − broken) / answers, between k = 0 and k = K. */
   delta: Estimate;
-  /** Answers at each depth: problems × samples. */
-  answers: number;
 }
 
 /**
@@ -45,6 +43,5 @@ export function selfImprovement(
       firstPS.map((samples, problem) => (correctedP[problem]! - brokenP[problem]!) / samples.length),
       resampled,
     ),
-    answers: total(firstPS.map((samples) => samples.length)),
   };
 }

@@ -32,7 +32,8 @@ export function answerIn(response: string): string | null {
 export function parseNumber(answer: string): Rational | null {
   const value = tidy(answer)
     .replace(/^.*=/s, '')
-    .replace(/(?<=[\d}])\s*(?:\\(?:text|mathrm|textbf)\s*\{[^{}]*\}|[a-z][a-z ]*|[.%°])*\s*$/i, '')
+    // Each character can be read in one way only: nested repetition would take exponential time on long words.
+    .replace(/(?<=[\d}])(?:\\(?:text|mathrm|textbf)\s*\{[^{}]*\}|[a-z\s.%°])*$/i, '')
     .trim();
   if (!wholeNumber.test(value)) return null;
   const negative = value.startsWith('-');

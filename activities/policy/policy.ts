@@ -131,7 +131,7 @@ export interface UpdateMetrics {
   samplerMismatch: number;
   /** The largest of these differences. */
   largestMismatch: number;
-  /** Tokens that gave the gradient of an epoch. */
+  /** Tokens that were sampled and gave the gradient of an epoch; the means above are over them. */
   trainedTokens: number;
   /** Tokens that went through the model, prompts included, in all passes. */
   processedTokens: number;
@@ -206,4 +206,6 @@ export interface Tokenizer {
   /** Special tokens are left out. */
   decode(tokenIds: number[]): string;
   readonly stopTokenIds: readonly number[];
+  /** Most tokens of a prompt and its answer together; null when the model's files do not say. */
+  readonly contextLength: number | null;
 }

@@ -1,8 +1,11 @@
 import { Command } from 'commander';
-import { assumptions, type Assumption } from '../../activities/curriculum/assumptions.ts';
-import { rulesOf, strategyInWords, type Rule } from '../../activities/curriculum/method.ts';
+import { assumptions, type Assumption, type Part } from '../../activities/curriculum/assumptions/index.ts';
+import { rulesOf, strategyInWords, type Rule } from '../../activities/curriculum/method/index.ts';
 import { paperValues, type PaperValue } from '../../activities/curriculum/paper.ts';
+import { openDomain } from '../../activities/domains/open.ts';
+import type { Domain } from '../../activities/domains/domain.ts';
 import type { RunConfig } from '../../workflows/contract/config.ts';
+import { SelectionConfig } from '../../workflows/contract/selection.ts';
 import { repeated } from '../arguments.ts';
 import { readRunConfig } from '../config.ts';
 import { fields, print, printJson, table, width } from '../terminal.ts';
@@ -31,31 +34,55 @@ export interface Explanation {
   strategy: string;
   inWords: string;
   rules: (Omit<Rule, 'constants'> & { constants: Constant[] })[];
-  /** What the paper prints, beside what the configuration says. */
+  /** What the paper prints, beside what the configuration says: `–` for what its strategy has not. */
   paper: (PaperValue & { value: string })[];
-  /** What it leaves open, and the value here: null for what is fixed in the code, or left out. */
-  assumed: (Assumption & { value: string | null })[];
+  /** What it leaves open, or a preset changes, and the values here: none for what is fixed in the code. */
+  assumed: (Assumption & { values: Constant[] })[];
 }
 
 /** Everything that `reiterate explain` tells. */
 export function explain(config: RunConfig): Explanation {
-  const valueAt = (path: string) => textOf(at(config, path));
+  const constantAt = (path: string): Constant => ({ path, value: textOf(at(config, path)) });
+  const domain = openDomain(config.domain);
+  const has = partsOf(config, domain);
   return {
     strategy: config.strategy,
     inWords: strategyInWords(config),
-    rules: rulesOf(config).map((rule) => ({
+    rules: rulesOf(config, domain.rewardMode).map((rule) => ({
       ...rule,
-      constants: rule.constants.map((path) => ({ path, value: valueAt(path) })),
+      constants: rule.constants.map(constantAt),
     })),
-    paper: paperValues.map((printed) => ({ ...printed, value: valueAt(printed.path) })),
-    assumed: assumptions.flatMap((assumption) => {
-      const { path } = assumption;
-      const paths = (path?.split(', ') ?? []).filter((one) => at(config, one) !== undefined);
-      // A parameter of another selection strategy.
-      if (path?.startsWith('curriculum.selection.') && paths.length === 0) return [];
-      return [{ ...assumption, value: paths.length > 0 ? paths.map(valueAt).join(', ') : null }];
-    }),
+    paper: paperValues.map((printed) => ({
+      ...printed,
+      value: printed.part && !has[printed.part] ? '–' : constantAt(printed.path).value,
+    })),
+    assumed: assumptions
+      .filter(({ part, paths }) => (!part || has[part]) && paths.every((path) => isOf(config, path)))
+      .map((assumption) => ({ ...assumption, values: assumption.paths.map(constantAt) })),
   };
+}
+
+/** Which parts of the method a configuration has. */
+function partsOf({ curriculum, reward, training }: RunConfig, domain: Domain): Record<Part, boolean> {
+  return {
+    buffer: !['uniform', 'igrpo'].includes(curriculum.selection.name),
+    selfIteration: curriculum.selfIteration,
+    diversityBonus: curriculum.diversityBonus !== null,
+    improvement: (reward.mode === 'domain' ? domain.rewardMode : reward.mode) === 'improvement',
+    kl: training.klCoefficient > 0,
+    episodes: domain.maxTurns > 1,
+  };
+}
+
+/** False for a parameter of another selection than the configuration's. */
+function isOf({ curriculum: { selection } }: RunConfig, path: string): boolean {
+  const [, parameter] = /^curriculum\.selection\.(.+)$/.exec(path) ?? [];
+  return (
+    parameter === undefined ||
+    SelectionConfig.options.some(
+      ({ shape }) => shape.name.value === selection.name && Object.hasOwn(shape, parameter),
+    )
+  );
 }
 
 const at = (config: RunConfig, path: string): unknown =>
@@ -63,6 +90,7 @@ const at = (config: RunConfig, path: string): unknown =>
 
 /** `3e-4` rather than 0.0003. */
 function textOf(value: unknown): string {
+  if (value === undefined) return 'absent';
   if (typeof value === 'number' && value !== 0 && Math.abs(value) < 1e-3) return value.toExponential();
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
@@ -71,7 +99,7 @@ function pageOf({ strategy, inWords, rules, paper, assumed }: Explanation): stri
   const size = Math.max(...rules.flatMap(({ constants }) => constants.map(({ path }) => path.length)));
   return [
     `${strategy}: ${inWords}`,
-    ...rules.flatMap(({ name, formula, source, file, constants }) => [
+    ...rules.flatMap(({ name, formula, source, files, constants }) => [
       '',
       `${name}  (${source})`,
       ...formula.map((line) => `  ${line}`),
@@ -79,7 +107,7 @@ function pageOf({ strategy, inWords, rules, paper, assumed }: Explanation): stri
         constants.map(({ path, value }) => [path, value] as const),
         size,
       ).map((line) => `    ${line}`),
-      `    in ${file}`,
+      ...wrapped(`in ${files.join(', ')}`, width() - 4).map((line) => `    ${line}`),
     ]),
     '',
     'Printed in the paper (Tables 4-6), beside this configuration',
@@ -88,11 +116,19 @@ function pageOf({ strategy, inWords, rules, paper, assumed }: Explanation): stri
       paper.map(({ row, value, math, tools, mlengineering }) => [row, value, math, tools, mlengineering]),
     ).map((line) => `  ${line}`),
     '',
-    'Assumed: what the paper does not print',
-    ...assumed.flatMap(({ path, what, value, chosen, why }) => [
-      `  ${what}${path ? ` (${path})` : ''}`,
-      ...(value === null ? [] : [`    here: ${value}`]),
-      ...wrapped(`ours: ${chosen}; ${why}`, width() - 4).map((line) => `    ${line}`),
+    'What the paper leaves open, and printed values that the robust presets change',
+    ...assumed.flatMap(({ decision, what, values, faithful, robust, why }) => [
+      '',
+      `  [${decision}] ${what}`,
+      ...fields(
+        values.map(({ path, value }) => [path, value] as const),
+        size,
+      ).map((line) => `    ${line}`),
+      ...(robust === undefined
+        ? wrapped(faithful, width() - 4)
+        : [...wrapped(`faithful: ${faithful}`, width() - 4), ...wrapped(`robust: ${robust}`, width() - 4)]
+      ).map((line) => `    ${line}`),
+      ...wrapped(`Why: ${why}`, width() - 4).map((line) => `    ${line}`),
     ]),
   ];
 }

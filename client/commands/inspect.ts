@@ -106,7 +106,7 @@ function dynamicsCommand(): Command {
     )
     .addHelpText(
       'after',
-      '\nOnly strategy exit embeds answers.\n\nExample: reiterate inspect dynamics my-run --out dynamics.parquet',
+      '\nOnly a run with curriculum.diversityBonus embeds answers.\n\nExample: reiterate inspect dynamics my-run --out dynamics.parquet',
     )
     .action(async (run: string, options: DynamicsOptions) => {
       const opened = await openRun(run);
@@ -117,7 +117,7 @@ function dynamicsCommand(): Command {
         if (answers.length === 0)
           throw new CommandFailure(
             exitCodes.notFound,
-            `Run ${opened.runKey} has no embedded answers: only a diversity bonus needs them (strategy exit).`,
+            `Run ${opened.runKey} has no embedded answers: only curriculum.diversityBonus needs them.`,
           );
         // Loaded only for this.
         const { project } = await import('../dynamics/projection.ts');

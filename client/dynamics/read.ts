@@ -1,7 +1,12 @@
 import type { Manifest } from '../../activities/artifacts/manifest.ts';
-import type { DynamicsRow, EmbeddingRow } from '../../activities/artifacts/records.ts';
+import type { DynamicsRow, EmbeddingRow, GroupRow } from '../../activities/artifacts/records.ts';
 import type { Store } from '../../activities/artifacts/store.ts';
-import { bufferDynamics, drawDynamics, meanPairwiseDistance } from '../../activities/curriculum/dynamics.ts';
+import {
+  bufferDynamics,
+  drawDynamics,
+  groupDynamics,
+  meanPairwiseDistance,
+} from '../../activities/curriculum/dynamics.ts';
 import { meanOrNull, type Quantiles } from '../../activities/curriculum/statistics.ts';
 import type { Curriculum } from '../../activities/curriculum/types.ts';
 import { openDomain } from '../../activities/domains/open.ts';
@@ -44,9 +49,10 @@ export async function readDynamics(
   const played = new Set<string>();
   let before = chain[0] && (await readCurriculum(store, chain[0]));
   for (const each of generations) {
-    const [prompts, after, embeddings] = await Promise.all([
+    const [prompts, after, rollouts, embeddings] = await Promise.all([
       readPlan(store, each.manifest),
       readCurriculum(store, each.manifest),
+      readRollouts(store, each.manifest),
       readEmbeddings(store, each.manifest),
     ]);
     for (const { instanceId, baseTaskId } of prompts) {
@@ -56,6 +62,7 @@ export async function readDynamics(
     rows.push({
       ...outcomes(each, config),
       ...drawDynamics(prompts, before!, each.generation),
+      ...groupDynamics(gradedGroups(rollouts)),
       meanGoldSteps: meanOrNull(prompts.flatMap(({ baseTaskId }) => domain.task(baseTaskId).goldSteps ?? [])),
       instancesSoFar: instances.size,
       baseTasksSoFar: played.size,
@@ -65,13 +72,12 @@ export async function readDynamics(
     });
     if (embeddings.length > 0)
       answers.push(
-        ...(await sampled(
-          store,
-          each,
+        ...sampled(
+          rollouts,
           embeddings,
           config.seed,
           Math.max(1, Math.floor(mostPoints / generations.length)),
-        )),
+        ),
       );
     before = after;
   }
@@ -91,6 +97,7 @@ function outcomes({ generation, metrics, conservation }: Generation, { sampling 
     meanQuality: metrics.meanQuality,
     truncated: metrics.truncated / (conservation.drawn * sampling.rolloutsPerPrompt),
     withoutSignal: conservation.withoutSignal / conservation.drawn,
+    trained: conservation.trained / conservation.drawn,
     entropy: update?.entropy ?? null,
     kl: update?.kl ?? null,
     samplerMismatch: update?.samplerMismatch ?? null,
@@ -122,14 +129,23 @@ function distances(embeddings: readonly EmbeddingRow[], seed: number) {
   return { pairwiseL2: measured?.l2 ?? null, pairwiseCosine: measured?.cosine ?? null };
 }
 
-async function sampled(
-  store: Store,
-  { manifest }: Generation,
+function gradedGroups(rollouts: readonly GroupRow[]) {
+  const ordinals = [...new Set(rollouts.map(({ ordinal }) => ordinal))];
+  return ordinals.flatMap((ordinal) => {
+    const group = rollouts.filter((row) => row.ordinal === ordinal);
+    const qualitiesG = group.flatMap(({ quality }) => quality ?? []);
+    const { step, learnability } = group[0]!;
+    return qualitiesG.length === group.length ? [{ step, learnability, qualitiesG }] : [];
+  });
+}
+
+function sampled(
+  rollouts: readonly GroupRow[],
   embeddings: readonly EmbeddingRow[],
   seed: number,
   most: number,
-): Promise<EmbeddedAnswer[]> {
-  const rows = new Map((await readRollouts(store, manifest)).map((row) => [row.rolloutId, row]));
+): EmbeddedAnswer[] {
+  const rows = new Map(rollouts.map((row) => [row.rolloutId, row]));
   return some(embeddings, most, seed).map(({ rolloutId, embedding }) => {
     const { generation, step, depth, family, quality, reward } = rows.get(rolloutId)!;
     return { rolloutId, generation, step, depth, family, quality, reward, embedding };

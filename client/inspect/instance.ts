@@ -2,7 +2,7 @@ import type { Manifest } from '../../activities/artifacts/manifest.ts';
 import type { Store } from '../../activities/artifacts/store.ts';
 import type { BufferEntry, History, Instance } from '../../activities/curriculum/types.ts';
 import { CommandFailure, exitCodes } from '../exit.ts';
-import { generationsOf, readCurriculum, readRollouts, readPlan } from '../generations.ts';
+import { generationsOf, readCurriculum, readDraftPlan, readPlan, readRollouts } from '../generations.ts';
 import { type GroupLine, groupLines } from './groups.ts';
 import { lineageOf, type Step } from './lineage.ts';
 
@@ -55,13 +55,15 @@ export async function inspectInstance(
   const visited: Manifest[] = [];
   let newest: BufferEntry[] = [];
   for (const { manifest } of generationsOf(chain)) {
-    const [prompts, curriculum] = await Promise.all([
+    const [prompts, drafts, curriculum] = await Promise.all([
       readPlan(store, manifest),
+      readDraftPlan(store, manifest),
       readCurriculum(store, manifest),
     ]);
     newest = curriculum.buffer;
     const played = prompts.map(({ instance }) => instance);
-    for (const instance of [...played, ...newest.map((entry) => entry.instance)]) {
+    const drafted = drafts.map(({ instance }) => instance);
+    for (const instance of [...drafted, ...played, ...newest.map((entry) => entry.instance)]) {
       if (instance.id.startsWith(prefix)) found.set(instance.id, instance);
       if (instance.parent?.instanceId.startsWith(prefix)) addChild(children, instance);
     }

@@ -22,7 +22,7 @@ export function dynamicsFigures(rows: DynamicsRow[], curriculum: boolean): Html[
     ...(curriculum ? [sources(rows), depths(rows)] : []),
     ...(has(({ meanRecency }) => meanRecency) ? [recency(rows)] : []),
     distinct(rows),
-    ...(curriculum ? bufferFigures(rows) : []),
+    ...(curriculum ? [learnabilities(rows), ...bufferFigures(rows)] : []),
     ...(rows.some(({ meanTurn }) => meanTurn > 0)
       ? [
           measure(rows, {
@@ -109,6 +109,19 @@ function distinct(rows: DynamicsRow[]): Html {
       'base tasks': baseTasksSoFar,
     }),
     marks: [Plot.ruleY([baseTasks], { stroke: 'currentColor', strokeOpacity: 0.6, strokeDasharray: '4 3' })],
+  });
+}
+
+function learnabilities(rows: DynamicsRow[]): Html {
+  return lines(rows, {
+    title: 'Learnability by step',
+    note: 'Mean S of the groups of a generation: what first answers, improve and diverge steps have to teach.',
+    palette: { base: colors.base, improve: colors.improve, diverge: colors.diverge },
+    values: (row) => ({
+      base: row.learnabilityBase,
+      improve: row.learnabilityImprove,
+      diverge: row.learnabilityDiverge,
+    }),
   });
 }
 

@@ -167,6 +167,8 @@ suite('inspect', () => {
         row.prompts,
       );
       assert.equal(row.meanRecency === null, row.fromBuffer === 0);
+      assert.equal(row.learnabilityImprove === null, row.improve === 0);
+      assert.ok(row.qualityVariance! >= 0 && row.qualityVariance! <= 0.25);
       assert.ok(row.pairwiseL2! > 0 && row.pairwiseCosine! > 0 && row.meanGoldSteps! >= 1);
     });
     assert.ok(generations.some(({ fromBuffer, meanRecency }) => fromBuffer > 0 && meanRecency! >= 1));

@@ -2,12 +2,17 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { chancesOfSelection } from '../../activities/curriculum/chances.ts';
-import { bufferDynamics, drawDynamics, meanPairwiseDistance } from '../../activities/curriculum/dynamics.ts';
+import {
+  bufferDynamics,
+  drawDynamics,
+  groupDynamics,
+  meanPairwiseDistance,
+} from '../../activities/curriculum/dynamics.ts';
 import { instanceOf } from '../../activities/curriculum/identity.ts';
 import { truncate } from '../../activities/curriculum/insertion.ts';
 import { quantiles } from '../../activities/curriculum/statistics.ts';
 import { probabilities } from '../../activities/curriculum/strategies/weights.ts';
-import type { Curriculum } from '../../activities/curriculum/types.ts';
+import type { Curriculum, StepKind } from '../../activities/curriculum/types.ts';
 import { answeredOnce, base, begin, configWith, draw, entry } from './make.ts';
 
 const curriculum = (generation: number, buffer: Curriculum['buffer']): Curriculum => ({
@@ -42,6 +47,28 @@ test('draws: where they came from, how deep, and how long ago they had entered t
   });
   const none = drawDynamics([draw(0, base('c'))], before, 10);
   assert.deepEqual([none.meanRecency, none.maxRecency, none.promptsByDepth], [null, null, [1]]);
+});
+
+test('groups: learnability by step kind, and the variance of qualities beside it', () => {
+  const group = (step: StepKind, learnability: number, qualitiesG: number[]) => ({
+    step,
+    learnability,
+    qualitiesG,
+  });
+  assert.deepEqual(
+    groupDynamics([
+      group('base', 0.25, [0, 1]),
+      group('base', 0.05, [0.5, 0.5]),
+      group('improve', 0.1, [0.2, 0.6]),
+    ]),
+    {
+      learnabilityBase: 0.15,
+      learnabilityImprove: 0.1,
+      learnabilityDiverge: null,
+      qualityVariance: (0.25 + 0 + 0.04) / 3,
+    },
+  );
+  assert.equal(groupDynamics([]).qualityVariance, null);
 });
 
 test('an instance cut back to an earlier turn is as old as the entry it was cut from', () => {

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { test } from 'node:test';
-import { assumptions } from '../../activities/curriculum/assumptions.ts';
-import { rulesOf } from '../../activities/curriculum/method.ts';
+import { assumptions } from '../../activities/curriculum/assumptions/index.ts';
+import { rulesOf } from '../../activities/curriculum/method/index.ts';
 import { paperValues } from '../../activities/curriculum/paper.ts';
 import { openDomain } from '../../activities/domains/open.ts';
+import { explain } from '../../client/commands/explain.ts';
 import { RunConfig } from '../../workflows/contract/config.ts';
 import { taskCounts } from '../../workflows/contract/domain.ts';
 
@@ -80,8 +81,9 @@ test('the faithful presets have every value that the paper prints for math', asy
 test('every rule names a file of the code and constants of the configuration', async () => {
   for (const file of files) {
     const config = await load(file);
-    for (const { name, file: source, constants, formula } of rulesOf(config)) {
-      assert.ok(existsSync(new URL(`../../${source}`, import.meta.url)), `${name}: ${source}`);
+    for (const { name, files: sources, constants, formula } of rulesOf(config, 'improvement')) {
+      for (const source of sources)
+        assert.ok(existsSync(new URL(`../../${source}`, import.meta.url)), `${name}: ${source}`);
       assert.ok(formula.length > 0, name);
       for (const path of constants) assert.notEqual(valueAt(config, path), undefined, `${file}: ${path}`);
     }
@@ -102,7 +104,7 @@ test('the page on the method names files that exist, and has every value that th
 });
 
 test('a strategy’s rules are those it follows', async () => {
-  const names = async (file: string) => rulesOf(await load(file)).map(({ name }) => name);
+  const names = async (file: string) => rulesOf(await load(file), 'verification').map(({ name }) => name);
   const common = ['reward', 'learnability'];
   const update = ['advantage', 'objective', 'optimizer'];
   assert.deepEqual(await names('grpo-robust.json'), ['select', ...common, ...update]);
@@ -120,14 +122,34 @@ test('a strategy’s rules are those it follows', async () => {
   ]);
 });
 
-test('every path of the assumptions table is a path of the configuration', async () => {
-  const config = await load('diverge-robust.json');
-  for (const { path } of assumptions)
-    for (const one of path?.split(', ') ?? []) {
-      const value = valueAt(config, one);
-      // `prompts` is the one optional key.
-      assert.ok(value !== undefined || one === 'curriculum.prompts', one);
+for (const flavour of ['faithful', 'robust'] as const)
+  test(`what is assumed is what the ${flavour} presets have`, async () => {
+    for (const strategy of strategies) {
+      const { assumed } = explain(await load(`${strategy}-${flavour}.json`));
+      assert.ok(assumed.length > 20);
+      for (const assumption of assumed) {
+        const said = (flavour === 'robust' ? assumption.robust : undefined) ?? assumption.faithful;
+        for (const { path, value } of assumption.values)
+          for (const word of value.match(/[\w.-]+/g) ?? [])
+            assert.ok(
+              path === 'training.lora' ? /[a-z]/.test(word) || said.includes(word) : said.includes(word),
+              `${strategy}-${flavour}: ${path} is ${value}, not ${said}`,
+            );
+      }
     }
+  });
+
+test('each of the decisions 1 to 28 is in the table, and its paths are of the configuration', async () => {
+  const decisions = new Set(assumptions.map(({ decision }) => decision));
+  assert.deepEqual(
+    [...decisions].sort((a, b) => a - b),
+    Array.from({ length: 28 }, (_, index) => index + 1),
+  );
+  const config = await load('exit-robust.json');
+  // These keys are left out when they are not used.
+  const optional = ['curriculum.prompts', 'curriculum.selection.maxScoreAge', 'training.trainPrefix'];
+  for (const { paths } of assumptions)
+    for (const path of paths) assert.ok(valueAt(config, path) !== undefined || optional.includes(path), path);
 });
 
 test('values that cannot go together are named by path', async () => {

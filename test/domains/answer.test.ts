@@ -126,4 +126,7 @@ test('grading never throws and takes no time to speak of, whatever the text', ()
     piece.repeat(5000),
   ))
     gradeAnswer(`\\boxed{${text}}${text}`, '1');
+  // Words after the number that end in what is no unit.
+  for (const words of ['17 which is the total number of coins, as asked', `5 ${'a'.repeat(40)}!`])
+    assert.equal(gradeAnswer(`\\boxed{${words}}`, '17').quality, 0);
 });

@@ -13,6 +13,10 @@ import { decodeEvaluation, decodeGroups, decodeRollouts } from '../../activities
 import type { GroupRow } from '../../activities/artifacts/records.ts';
 import type { Curriculum } from '../../activities/curriculum/types.ts';
 import { episodesOf } from '../../activities/episode.ts';
+import { packMicroBatches } from '../../activities/policy/learner/batches.ts';
+import { sequencesOf } from '../../activities/policy/learner/sequences.ts';
+import { tokenWeights } from '../../activities/policy/learner/tokenWeights.ts';
+import { trainGroups } from '../../activities/trainGroups.ts';
 import type { RunConfig } from '../../workflows/contract/config.ts';
 import {
   connectHarness,
@@ -86,6 +90,23 @@ const config: RunConfig = {
   evaluation: { ...smallConfig.evaluation, tasks: 2, depth: 1 },
 };
 
+/** Tokens that an update of one epoch, and its reference, read when the answers in its prompts are not trained. */
+function tokensWithoutReplay(rows: readonly GroupRow[]): number {
+  const { overlong, tokensPerMicroBatch } = config.training;
+  const groups = trainGroups(rows, overlong);
+  const { sequences } = sequencesOf(groups, tokenWeights(groups, 'token', config.sampling.maxNewTokens));
+  const tokens = packMicroBatches(sequences, tokensPerMicroBatch)
+    .flat()
+    .reduce((sum, { group, completions }) => {
+      const sequence = sequences[group]!;
+      return completions.reduce(
+        (read, one) => read + sequence.completions[one]!.tokenIds.length,
+        sum + sequence.promptIds.length,
+      );
+    }, 0);
+  return 2 * tokens;
+}
+
 let runKey: string;
 
 test('a run of episodes completes; every turn of a rollout is in the record and is trained on', async () => {
@@ -93,6 +114,7 @@ test('a run of episodes completes; every turn of a rollout is in the record and 
   assert.equal(outcome.status, 'completed');
   runKey = outcome.runKey;
   const rows: GroupRow[] = [];
+  let replayed = false;
   for (const { content, observed } of (await readChain(harness.store, runKey)).slice(1)) {
     const ref = observed.artifacts.groups!;
     const ofGeneration = await decodeGroups(await harness.store.read(ref), ref.key);
@@ -105,9 +127,13 @@ test('a run of episodes completes; every turn of a rollout is in the record and 
       trained.reduce((sum, { completionIds }) => sum + completionIds.length, 0),
     );
     assert.ok((metrics?.update?.largestMismatch ?? 0) < 0.01);
+    const more = (metrics?.update?.processedTokens ?? 0) - tokensWithoutReplay(ofGeneration);
+    const replays = episodesOf(trained).some(([first]) => first.turn > 0);
+    assert.ok(replays ? more > 0 : more === 0, `${more} tokens more than without trainPrefix`);
+    replayed ||= replays;
     rows.push(...ofGeneration);
   }
-  assert.ok(rows.some(({ turn, dropped }) => turn > 0 && dropped === null));
+  assert.ok(replayed, 'a group that was trained on starts at a later turn');
   assert.equal(new Set(rows.map(({ seed }) => seed)).size, rows.length);
   for (const [first, ...later] of episodesOf(rows)) {
     later.forEach((row, index) => {

@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test';
 import type { Manifest } from '../../activities/artifacts/manifest.ts';
 import { readChain } from '../../activities/artifacts/manifests.ts';
 import { decodeGraded, decodeGroups, decodeRollouts } from '../../activities/artifacts/parquet.ts';
+import { inspectInstance } from '../../client/inspect/instance.ts';
 import type { RunConfig } from '../../workflows/contract/config.ts';
 import type { Ref } from '../../workflows/contract/ref.ts';
 import {
@@ -107,6 +108,7 @@ test('every refinement leads to the best draft of its task, and drafts are not t
       assert.match(parent.rolloutId, new RegExp(`^g${content.generation}/draft/${row.ordinal}/\\d$`));
       assert.deepEqual([row.step, row.depth, row.baseTaskId], ['improve', 1, parent.baseTaskId]);
       assert.equal(row.parentInstanceId, parent.instanceId);
+      assert.equal((await inspectInstance(store, chain, parent.instanceId)).baseTaskId, row.baseTaskId);
       assert.equal(parent.quality, Math.max(...usable.map(({ quality }) => quality ?? 0)));
       assert.ok(row.prompt.includes(parent.completion.trim()), row.prompt);
       assert.equal(row.policy, parent.policy);

@@ -23,6 +23,7 @@ const Settings = z.looseObject({
     .nullish(),
 });
 const EndTokens = z.looseObject({ eos_token_id: z.union([z.int(), z.array(z.int())]).nullish() });
+const Context = z.looseObject({ max_position_embeddings: z.int().nullish() });
 
 /** The text side of a Hugging Face folder. Throws `ModelUnavailable` when it has none that can be used. */
 export async function folderSource(path: string): Promise<TokenizerSource> {
@@ -49,6 +50,7 @@ export async function folderSource(path: string): Promise<TokenizerSource> {
     bos: settings.bos_token ?? '',
     eos,
     endTokenIds,
+    contextLength: (await readJson(join(path, 'config.json'), Context))?.max_position_embeddings ?? null,
   };
 }
 

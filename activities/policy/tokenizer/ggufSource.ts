@@ -41,6 +41,7 @@ export function ggufSource(header: GgufHeader): TokenizerSource {
     bos: textOf('tokenizer.ggml.bos_token_id'),
     eos: textOf('tokenizer.ggml.eos_token_id'),
     endTokenIds: idsOf('tokenizer.ggml.eos_token_id', 'tokenizer.ggml.eot_token_id'),
+    contextLength: idsOf(`${header.text('general.architecture')}.context_length`)[0] ?? null,
   };
 }
 

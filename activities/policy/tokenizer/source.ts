@@ -16,4 +16,6 @@ export interface TokenizerSource {
   eos: string;
   /** Tokens that the files say end an answer. */
   endTokenIds: readonly number[];
+  /** Most tokens of a text with its answer; null when the files do not say. */
+  contextLength: number | null;
 }

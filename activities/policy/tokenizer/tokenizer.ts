@@ -47,6 +47,7 @@ export function tokenizerFrom(source: TokenizerSource): Tokenizer {
     decode: (tokenIds) =>
       tokenIds.length === 0 ? '' : tokenizer.decode(tokenIds, { skip_special_tokens: true }),
     stopTokenIds: [...new Set([...source.endTokenIds, ...known])].sort((a, b) => a - b),
+    contextLength: source.contextLength,
   };
 }
 

@@ -73,7 +73,7 @@ test('header, key numbers, and a figure for everything measured', () => {
   const numbers = document.querySelector('.numbers')!.textContent.replace(/\s+/g, ' ');
   assert.match(numbers, /Held-out accuracy, first answer [\d.]+ % → [\d.]+ %/);
   const figures = [...document.querySelectorAll('figure')];
-  assert.equal(figures.length, 2 + 4 + 3 + 4 + 8 + 2);
+  assert.equal(figures.length, 2 + 4 + 3 + 4 + 9 + 2);
   for (const figure of figures)
     assert.ok(figure.querySelector('svg path, svg circle, svg rect, tbody td'), figure.textContent);
   assert.equal(document.querySelectorAll('table.chain tbody tr').length, 7);
@@ -147,6 +147,7 @@ test('dynamics: what the curriculum did, and where answers lie when they were em
     'Depth of the prompts',
     'Age of what was selected',
     'Distinct training instances so far',
+    'Learnability by step',
     'Learnability in the task buffer',
     'Age of the scores',
     'Steps of the gold solutions',

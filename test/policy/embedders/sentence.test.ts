@@ -25,6 +25,7 @@ const units: Tokenizer = {
   encode: (text) => Array.from({ length: text.length }, (_, i) => text.charCodeAt(i)),
   decode: (ids) => String.fromCharCode(...ids),
   stopTokenIds: [],
+  contextLength: null,
 };
 const parts = (threads: number) => ({
   tokenizer: units,

@@ -1,18 +1,9 @@
-import type { RunConfig } from '../../workflows/contract/config.ts';
-import type { SelectionConfig } from '../../workflows/contract/selection.ts';
+import type { RunConfig } from '../../../workflows/contract/config.ts';
+import type { Domain } from '../../domains/domain.ts';
+import type { Rule } from './rule.ts';
+import { keptBy, selection, selectionFile } from './selection.ts';
 
-/** One rule of the method as a configuration has it. */
-export interface Rule {
-  name: string;
-  /** One line each. */
-  formula: readonly string[];
-  /** Where it comes from. */
-  source: string;
-  /** Where it is in the code. */
-  file: string;
-  /** Paths of the constants in it. */
-  constants: readonly string[];
-}
+export type { Rule } from './rule.ts';
 
 const strategies: Record<RunConfig['strategy'], string> = {
   grpo: 'plain GRPO: every prompt is a base task',
@@ -26,12 +17,16 @@ const strategies: Record<RunConfig['strategy'], string> = {
 /** What a strategy is, in a sentence. */
 export const strategyInWords = ({ strategy }: Pick<RunConfig, 'strategy'>): string => strategies[strategy];
 
-/** The rules by which a run with this configuration chooses, scores and learns, in the order of a generation. */
-export function rulesOf(config: RunConfig): Rule[] {
+/**
+ * The rules by which a run with this configuration chooses, scores and learns, in the order of a generation.
+ *
+ * @param rewardMode the domain's
+ */
+export function rulesOf(config: RunConfig, rewardMode: Domain['rewardMode']): Rule[] {
   return [
     selection(config),
     step(config),
-    reward(config),
+    reward(config, rewardMode),
     learnability(config),
     buffer(config),
     advantage(config),
@@ -39,87 +34,6 @@ export function rulesOf(config: RunConfig): Rule[] {
     objective(config),
     optimizer(),
   ].filter((rule) => rule !== null);
-}
-
-interface Choice {
-  /** How instances of the buffer are chosen … */
-  formula: readonly string[];
-  source: string;
-  /** In `activities/curriculum/strategies`. */
-  file: string;
-  /** … and by what they are kept. */
-  keptBy: string;
-}
-
-/** Of the strategies that have a buffer. */
-const choices: Record<Exclude<SelectionConfig['name'], 'uniform' | 'igrpo'>, Choice> = {
-  softmax: {
-    formula: ['P(m) = (1 − ρ) exp(κ S_m) / Σ exp(κ S) + ρ age_m / Σ age'],
-    source: 'ExIt §4.1; ρ: prioritised level replay, arXiv:2010.03934',
-    file: 'softmax.ts',
-    keptBy: 'S',
-  },
-  'plr-rank': {
-    formula: ['P(m) = (1 − ρ) rank_m^(−1/τ) / Σ rank^(−1/τ) + ρ age_m / Σ age'],
-    source: 'prioritised level replay, arXiv:2010.03934',
-    file: 'plrRank.ts',
-    keptBy: 'S',
-  },
-  'prompt-replay': {
-    formula: ['low ≤ pass rate ≤ high, rested, not too often visited; nearest to ½ first'],
-    source: 'prompt replay for GRPO',
-    file: 'promptReplay.ts',
-    keptBy: 'newest visit',
-  },
-  'pr-grpo': {
-    formula: [
-      'highest p̂ (1 − p̂) first, but what was not seen for long before all',
-      'p̂ ← (1 − a) p̂ + a pass rate',
-    ],
-    source: 'PR-GRPO, arXiv:2601.02648',
-    file: 'prGrpo.ts',
-    keptBy: 'p̂ (1 − p̂)',
-  },
-  'difficulty-pool': {
-    formula: [
-      'a share of the draws from the easy ones, a share from the hard ones, the rest from the others',
-    ],
-    source: 'prime-rl',
-    file: 'difficultyPool.ts',
-    keptBy: 'newest visit',
-  },
-};
-
-function selection({ curriculum }: RunConfig): Rule {
-  const { selection } = curriculum;
-  if (selection.name === 'uniform' || selection.name === 'igrpo')
-    return {
-      name: 'select',
-      formula: ['every prompt: the next base task of a seeded permutation, a new one each epoch'],
-      source: 'ExIt §4.1, Algorithm 1',
-      file: 'activities/curriculum/selection.ts',
-      constants: ['sampling.promptsPerGeneration'],
-    };
-  const { formula, source, file } = choices[selection.name];
-  const parameters = Object.keys(selection)
-    .filter((key) => key !== 'name')
-    .map((key) => `curriculum.selection.${key}`);
-  return {
-    name: 'select',
-    formula: [
-      'slot i: |B| ≥ B_min and u_i < p → an instance of B, else the next base task',
-      ...formula,
-      'then a turn t′ uniform in 1…t',
-    ],
-    source,
-    file: `activities/curriculum/strategies/${file}`,
-    constants: [
-      'sampling.promptsPerGeneration',
-      'curriculum.selectProbability',
-      'curriculum.minimumSize',
-      ...parameters,
-    ],
-  };
 }
 
 function step({ curriculum }: RunConfig): Rule | null {
@@ -132,7 +46,7 @@ function step({ curriculum }: RunConfig): Rule | null {
         'truncated drafts are passed over; without any other: the first answer, as in GRPO',
       ],
       source: 'iGRPO, arXiv:2602.09000',
-      file: 'activities/curriculum/drafts.ts',
+      files: ['activities/curriculum/drafts.ts'],
       constants: ['curriculum.selection.drafts'],
     };
   return {
@@ -141,40 +55,31 @@ function step({ curriculum }: RunConfig): Rule | null {
       'from an answer: diverge with probability p_div, else improve; from a base task: its first answer',
     ],
     source: 'ExIt §4.1-4.2, Appendix B',
-    file: 'activities/curriculum/prompts.ts',
+    files: [selectionFile, 'activities/curriculum/prompts.ts'],
     constants: ['curriculum.divergeProbability'],
   };
 }
 
-function reward({ reward: { mode } }: RunConfig): Rule {
-  const improvement = 'improve: r = max(0, (q_k − q_{k−1}) / max(1 − q_{k−1}, δ)); else r = q_k';
-  const formulas = {
-    verification: ['r = q_k'],
-    improvement: [improvement],
-    domain: ['a domain of right and wrong: r = q_k', `a domain made for improvement: ${improvement}`],
-  };
+function reward({ reward: { mode } }: RunConfig, ofDomain: Domain['rewardMode']): Rule {
+  const improvement = (mode === 'domain' ? ofDomain : mode) === 'improvement';
   return {
     name: 'reward',
-    formula: formulas[mode],
-    source: 'ExIt §4.1, A.2-A.4',
-    file: 'activities/curriculum/rewards.ts',
-    constants: ['reward.mode', ...(mode === 'verification' ? [] : ['reward.minHeadroom'])],
+    formula: improvement
+      ? ['improve: r = max(0, (q_k − q_{k−1}) / max(1 − q_{k−1}, δ)), δ = minHeadroom', 'else r = q_k']
+      : ['r = q_k, the quality'],
+    source: 'ExIt §3, A.2-A.4',
+    files: ['activities/curriculum/rewards.ts'],
+    constants: ['reward.mode', ...(improvement ? ['reward.minHeadroom'] : [])],
   };
 }
 
-function learnability({ curriculum: { scoreOn, selection } }: RunConfig): Rule {
+function learnability({ curriculum: { scoreOn } }: RunConfig): Rule {
   const x = scoreOn === 'reward' ? 'r' : 'q';
-  const fades = 'maxScoreAge' in selection;
   return {
     name: 'learnability',
-    formula: [
-      `S = (1/G) Σ (${x}_i − mean ${x})², in [0, 0.25]`,
-      ...(fades
-        ? ['age > A = maxScoreAge: counts as (A / age) S + (1 − A / age) mean of newer S of its base task']
-        : []),
-    ],
+    formula: [`S = (1/G) Σ (${x}_i − mean ${x})², in [0, 0.25]`],
     source: 'ExIt §4.1',
-    file: 'activities/curriculum/learnability.ts',
+    files: ['activities/curriculum/learnability.ts'],
     constants: ['sampling.rolloutsPerPrompt', 'curriculum.scoreOn'],
   };
 }
@@ -183,11 +88,9 @@ function buffer({ curriculum: { selection } }: RunConfig): Rule | null {
   if (selection.name === 'uniform' || selection.name === 'igrpo') return null;
   return {
     name: 'buffer',
-    formula: [
-      `B′ = top_N (B ∪ {m′, m+}) by ${choices[selection.name].keptBy}; m′: measured S, m+: its parent's`,
-    ],
+    formula: [`B′ = top_N (B ∪ {m′, m+}) by ${keptBy(selection)}; m′: measured S, m+: its parent's`],
     source: 'ExIt §4.1, Algorithm 1',
-    file: 'activities/curriculum/insertion.ts',
+    files: ['activities/curriculum/insertion.ts'],
     constants: ['curriculum.capacity', 'curriculum.expand', 'curriculum.maxPerBaseTask'],
   };
 }
@@ -207,7 +110,7 @@ function advantage({ training }: RunConfig): Rule {
     name: 'advantage',
     formula: [formulas[training.advantage]],
     source: sources[training.advantage],
-    file: 'activities/curriculum/advantages.ts',
+    files: ['activities/curriculum/advantages.ts'],
     constants: ['training.advantage'],
   };
 }
@@ -231,7 +134,7 @@ function diversityBonus({ curriculum: { diversityBonus: bonus } }: RunConfig): R
       embeddings[bonus.embedder],
     ],
     source: 'ExIt §4.2, eq. 6',
-    file: 'activities/curriculum/diversity.ts',
+    files: ['activities/curriculum/diversity.ts'],
     constants: ['embedder', 'scale', 'positiveOnly'].map((key) => `curriculum.diversityBonus.${key}`),
   };
 }
@@ -242,21 +145,34 @@ function objective({ training }: RunConfig): Rule {
     token: 'mean over all tokens',
     constant: 'sum over tokens / (answers · maxNewTokens)',
   };
-  const kl = training.klCoefficient > 0 ? ' − β k3(π ‖ π_ref)' : '';
+  const sources = {
+    sequence: 'ExIt §2.2, eq. 4',
+    token: 'ExIt §2.2, eq. 4; divided by all tokens: decision 4',
+    constant: 'ExIt §2.2; divided by a constant: Dr. GRPO, Liu et al. 2025',
+  };
+  const withKl = training.klCoefficient > 0;
+  const kl = withKl ? ' − β k3(π ‖ π_ref)' : '';
   const weight = training.importanceCap === null ? '' : 'min(π_old / μ, cap) · ';
   return {
     name: 'objective',
     formula: [
       `J = ${divisors[training.lossNormalisation]} of ${weight}min(ρ A, clip(ρ, 1 − ε_low, 1 + ε_high) A)${kl}`,
       ...(training.trainPrefix ? ['over the answers of earlier turns in the prompt, too'] : []),
-      ...(kl ? ['every M generations π_ref ← (1 − α) π_ref + α π'] : []),
+      ...(withKl ? ['every M generations π_ref ← (1 − α) π_ref + α π'] : []),
     ],
-    source: 'ExIt §2.2, eq. 4',
-    file: 'activities/policy/model/objective.ts',
+    source: sources[training.lossNormalisation],
+    files: [
+      'activities/policy/model/objective.ts',
+      'activities/policy/learner/tokenWeights.ts',
+      ...(training.trainPrefix ? ['activities/replayed.ts'] : []),
+      ...(withKl ? ['activities/update.ts'] : []),
+    ],
     constants: [
       'training.clipRatio.low',
       'training.clipRatio.high',
-      ...(kl ? ['training.klCoefficient', 'training.reference.interval', 'training.reference.alpha'] : []),
+      ...(withKl
+        ? ['training.klCoefficient', 'training.reference.interval', 'training.reference.alpha']
+        : []),
       'training.lossNormalisation',
       'training.importanceCap',
       'training.overlong',
@@ -270,7 +186,7 @@ function optimizer(): Rule {
     name: 'optimizer',
     formula: ['AdamW with a constant learning rate, on the gradient scaled down to the largest norm'],
     source: 'Loshchilov & Hutter 2019',
-    file: 'activities/policy/learner/adamw.ts',
+    files: ['activities/policy/learner/adamw.ts'],
     constants: [
       'training.learningRate',
       'training.adamBetas',
