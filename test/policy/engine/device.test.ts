@@ -3,6 +3,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { openDevice } from '../../../activities/policy/engine/device.ts';
@@ -63,6 +65,28 @@ test('a missing model is ModelUnavailable, again and again', async () => {
   const engine = await device({ path: '/nowhere/model.gguf' });
   for (let i = 0; i < 2; i++)
     await assert.rejects(engine.model(), failsWith('ModelUnavailable', /\/nowhere\/model\.gguf/));
+});
+
+test('results are not held on to: a worker that serves many calls does not grow', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const engine = await device({
+    path: fileURLToPath(new URL('../../fixtures/policy/families/qwen2-untied', import.meta.url)),
+  });
+  const results: WeakRef<object>[] = [];
+  const call = async (index: number) => {
+    results.push(new WeakRef(await engine.initialPolicy(null, keyToHex(keyOf(['held', index])))));
+  };
+  for (let index = 0; index < 4; index++) await call(index);
+  await engine.model();
+  // A turn of the event loop ends what WeakRefs themselves keep alive.
+  await sleep(50);
+  collect();
+  collect();
+  assert.deepEqual(
+    results.map((result) => result.deref() === undefined),
+    [true, true, true, true],
+  );
 });
 
 test('a Hugging Face folder is a model, too', async () => {
