@@ -19,18 +19,18 @@ export type EvaluationSetting = z.infer<typeof EvaluationSetting>;
 const Interval = z.strictObject({ value: share, low: share, high: share });
 
 /**
- * K-step self-improvement beside what its tokens buy otherwise, at one k: each chain of iterates against as many
- * independent answers to the same problem as have no more completion tokens, the first answer being the first of both.
+ * K-step self-improvement beside what its tokens buy otherwise, at one k: each chain of iterates against independent
+ * answers to the same problem, the first answer being the first of both; see `budgetMatched`.
  */
 const BudgetMatched = z.strictObject({
   k: z.int().nonnegative(),
-  /** Independent answers that the tokens buy, in the mean; at most K + 1 are played. */
+  /** Independent answers that the tokens buy, in the mean: as many as have no more tokens. At most K + 1 are played. */
   answers: z.number().positive(),
-  /** Of the last of them. */
+  /** Of an independent answer: the mean over all that were played, so that no length decides which of them counts. */
   resampling: Interval,
-  /** Of the answer that most of them give; of equally many, the earliest. */
+  /** Of what most of those that the tokens buy answer; of equally many, the earliest. */
   majority: Interval,
-  /** Of the best of them, as only a verifier knows it: an upper bound. */
+  /** Of the best of those, as only a verifier knows it: an upper bound. */
   bestOf: Interval,
   /** The same two, of the iterates 0…k. */
   majorityOfIterates: Interval,

@@ -28,9 +28,15 @@ export interface BudgetMatched {
 }
 
 /**
- * What the tokens of K-step self-improvement buy otherwise: for each chain of iterates 0…k, the first n of
- * [its first answer, fresh answer, fresh answer, …] that together have no more completion tokens than the chain. The
- * first answer is in both, so k = 0 is the same on both sides.
+ * What the tokens of K-step self-improvement buy otherwise, from [its first answer, fresh answer, fresh answer, …] of
+ * each chain, all drawn alike and independently.
+ *
+ * A majority vote and a choice of the best are over the first n of them that together have no more completion tokens
+ * than the iterates 0…k. The first answer is in both, so k = 0 is the same on both sides. The answer that does not fit any
+ * more is left out, and a long one fits less often: where right answers are the shorter ones, both come out a little high.
+ *
+ * Resampling gives one of them at a time, without a choice. Which one is the last that fits is a question of lengths, and
+ * would favour short answers; so it is the mean over all of them, whatever they cost, and the same at every k.
  *
  * @param chainsPSK iterates by problem, sample and depth.
  * @param freshPSN independent answers by problem and sample, K for each chain.
@@ -47,7 +53,7 @@ export function budgetMatched(
       chainsSK.map((chain, sample) => {
         const iterates = chain.slice(0, k + 1);
         const independent = [chain[0]!, ...freshPSN[problem]![sample]!];
-        return { iterates, bought: affordable(independent, chain[k]!.spent) };
+        return { iterates, independent, bought: affordable(independent, chain[k]!.spent) };
       }),
     );
     const over = (value: (pair: (typeof pairsPS)[number][number]) => number) =>
@@ -58,7 +64,7 @@ export function budgetMatched(
     return {
       k,
       answers: mean(pairsPS.flat().map(({ bought }) => bought.length)),
-      resampling: over(({ bought }) => bought.at(-1)!.quality),
+      resampling: over(({ independent }) => mean(independent.map(({ quality }) => quality))),
       majority: over(({ bought }) => majority(bought)),
       bestOf: over(({ bought }) => best(bought)),
       majorityOfIterates: over(({ iterates }) => majority(iterates)),

@@ -116,7 +116,8 @@ export function evaluationView({
   if (baselines)
     lines.push(
       '',
-      'At equal tokens, independent answers; a verifier must choose the best:',
+      'Independent answers. Resampling: any one of them. Majority and best of n: of as many as have no more',
+      'tokens than the iterates up to k; a verifier must choose the best:',
       ...table(
         [
           right('k'),

@@ -7,6 +7,7 @@ import {
   type Costed,
   type Iterate,
 } from '../../activities/curriculum/budgetMatched.ts';
+import { stream } from '../../activities/random.ts';
 
 const answer = (quality: number, tokens: number, text: string | null): Costed => ({
   quality,
@@ -26,14 +27,36 @@ test('as many independent answers as the iterates have tokens, beginning with th
   const fresh = [answer(1, 5, '5'), answer(1, 5, '5')];
   const [first, second, third] = budgetMatched([[chained(chain)]], [[fresh]], 1);
   // 10 tokens: the first answer alone.
-  assert.deepEqual([first!.answers, first!.resampling.value, first!.bestOf.value], [1, 0, 0]);
+  assert.deepEqual([first!.answers, first!.majority.value, first!.bestOf.value], [1, 0, 0]);
   // 20 tokens buy 10 + 5 + 5.
   assert.equal(second!.answers, 3);
-  assert.deepEqual([second!.resampling.value, second!.majority.value, second!.bestOf.value], [1, 1, 1]);
+  assert.deepEqual([second!.majority.value, second!.bestOf.value], [1, 1]);
   // The iterates 4, 4: neither a vote nor a verifier finds 5.
   assert.deepEqual([second!.majorityOfIterates.value, second!.bestOfIterates.value], [0, 0]);
   // 4, 4, 5: only a verifier does.
   assert.deepEqual([third!.majorityOfIterates.value, third!.bestOfIterates.value], [0, 1]);
+});
+
+test('resampling: what one independent answer is worth, however long right and wrong answers are', () => {
+  // Right answers of 12 tokens, wrong ones cut off at 48: those that fit into a budget are right more often.
+  const random = stream(['budgetMatched test']);
+  const drawn = () => (random() < 0.5 ? answer(1, 12, 'right') : answer(0, 48, null));
+  const problems = Array.from({ length: 1000 }, () => ({
+    chain: [drawn(), drawn(), drawn()],
+    fresh: [drawn(), drawn()],
+  }));
+  const found = budgetMatched(
+    problems.map(({ chain }) => [chained(chain)]),
+    problems.map(({ fresh }) => [fresh]),
+    1,
+  );
+  const played = problems.flatMap(({ chain, fresh }) => [chain[0]!, ...fresh]);
+  const share = played.filter(({ quality }) => quality === 1).length / played.length;
+  assert.ok(Math.abs(share - 0.5) < 0.03, String(share));
+  for (const { resampling } of found) {
+    assert.ok(Math.abs(resampling.value - share) < 1e-9, JSON.stringify(resampling));
+    assert.ok(resampling.low < 0.5 && 0.5 < resampling.high);
+  }
 });
 
 test('a vote: the most frequent answer, of equals the earliest, no answer no vote', () => {
@@ -70,11 +93,12 @@ test('for any answers: never over the budget, best of n is the most, k = 0 is on
         );
         assert.equal(found.length, pairs[0]![0].length);
         assert.equal(found[0]!.answers, 1);
-        assert.equal(found[0]!.resampling.value, found[0]!.bestOfIterates.value);
+        assert.equal(found[0]!.bestOf.value, found[0]!.bestOfIterates.value);
         for (const [index, { answers, resampling, majority, bestOf, k }] of found.entries()) {
           assert.equal(k, index);
           assert.ok(answers >= 1 && answers <= k * 40 + 1);
-          assert.ok(bestOf.value >= resampling.value && bestOf.value >= majority.value);
+          assert.ok(bestOf.value >= majority.value);
+          assert.deepEqual(resampling, found[0]!.resampling);
           if (index > 0) assert.ok(answers >= found[index - 1]!.answers);
         }
       },

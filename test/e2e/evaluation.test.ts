@@ -71,7 +71,7 @@ test('an evaluation of its own: an untrained policy, other problems, baselines a
   assert.deepEqual(new Set(fresh.map(({ prompt }) => prompt)), new Set(first.map(({ prompt }) => prompt)));
   // k = 0 is one answer on both sides; a later budget is what the chains really spent.
   assert.equal(summary.baselines![0]!.answers, 1);
-  assert.equal(summary.baselines![0]!.resampling.value, summary.depths[0]!.accuracy);
+  assert.equal(summary.baselines![0]!.bestOf.value, summary.depths[0]!.accuracy);
 
   // The same again, as another workflow: everything is there already, bit for bit.
   const again = await execute<EvaluationResult>('evaluation', 'again', {
