@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import {
   SummariseResult,
   type Tabulated,
@@ -30,7 +31,7 @@ export function tabulate({ store }: Dependencies) {
             return table ? qualitiesKP(store, table, depth) : null;
           }),
         );
-      compared[set] = compareArms(qualities, seeds[0] ?? 0);
+      compared[set] = await compareArms(qualities, seeds[0] ?? 0, () => setImmediate());
     }
     const table: AblationTable = {
       schema: 1,

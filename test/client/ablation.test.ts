@@ -18,7 +18,9 @@ const arm = (last: number) => [
     [0, 1, 1, last],
   ],
 ];
-const sets = compareArms({ grpo: arm(0), 'a<b': arm(1), untrained: arm(0) }, 1);
+const sets = await compareArms({ grpo: arm(0), 'a<b': arm(1), untrained: arm(0) }, 1, () =>
+  Promise.resolve(),
+);
 const table: AblationTable = AblationTable.parse({
   schema: 1,
   key: 'mine@12345678',
