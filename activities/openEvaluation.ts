@@ -31,7 +31,7 @@ export function openEvaluation(dependencies: Dependencies) {
     };
     const { name: _, policy: __, ...asked } = request;
     const inputs = [head.hash, asked, graded];
-    return once(store, keys.step(runKey, place, 'open'), inputs, OpenEvaluationResult, async () => {
+    const opened = once(store, keys.step(runKey, place, 'open'), inputs, OpenEvaluationResult, async () => {
       const { config } = await loadState(store, { runKey, head });
       if (name === undefined) {
         const { depth, samplesPerTask } = config.evaluation;
@@ -78,6 +78,15 @@ export function openEvaluation(dependencies: Dependencies) {
           'baselines: they need a depth ≥ 1 to be compared with, and a temperature above 0, without which all answers are alike',
         );
       return { runKey, head, setting: ref, name, depth, samplesPerTask };
+    });
+    return opened.catch((error: unknown) => {
+      if (name === undefined || !(error instanceof TypedFailure) || error.type !== 'ArtifactConflict')
+        throw error;
+      throw new TypedFailure(
+        'InvalidRunConfig',
+        `name: an evaluation named '${name}' of generation ${head.generation} of ${runKey} was made with other settings; choose another one (--id, or the name of the set in an ablation)`,
+        { cause: error },
+      );
     });
   };
 }

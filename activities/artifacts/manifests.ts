@@ -41,7 +41,7 @@ export async function commitManifest(
   if (committed.hash !== manifest.hash)
     throw new TypedFailure(
       'ParentNotHead',
-      `Generation ${content.generation} of ${runKey} is already committed as ${short(committed.hash)}; ${short(manifest.hash)} was not written. Another execution goes on with this run, or it was forked: read the head again.`,
+      `Generation ${content.generation} of ${runKey} is already committed as ${short(committed.hash)}; ${short(manifest.hash)} was not written. Another execution has gone on with this run: go on from its newest generation, or start a run of another name.`,
     );
   return { generation: content.generation, hash: committed.hash, manifest: ref };
 }

@@ -242,7 +242,7 @@ function verify(key: string, bytes: Uint8Array, expected: { sha256: string; byte
   if (found === expected.sha256 && bytes.length === expected.bytes) return;
   throw new TypedFailure(
     'ArtifactCorrupt',
-    `${key}: expected sha256 ${expected.sha256} and ${expected.bytes} bytes, found ${found} and ${bytes.length} bytes. Restore the object from a copy, or fork the run from a generation before it.`,
+    `${key}: expected sha256 ${expected.sha256} and ${expected.bytes} bytes, found ${found} and ${bytes.length} bytes. Restore the object from a copy; without one, start what needs it under another name.`,
   );
 }
 

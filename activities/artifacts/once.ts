@@ -44,7 +44,7 @@ export async function once<T>(
     if (record.inputsHash !== inputsHash)
       throw new TypedFailure(
         'ArtifactConflict',
-        `${key} was committed from other inputs (${record.inputsHash.slice(0, 8)}, now ${inputsHash.slice(0, 8)}). Fork the run to redo a step from a changed state.`,
+        `${key} was committed from other inputs (${record.inputsHash.slice(0, 8)}, now ${inputsHash.slice(0, 8)}). What is committed stays: start what needs other inputs under another name.`,
       );
     const parsed = schema.safeParse(record.result);
     if (!parsed.success)

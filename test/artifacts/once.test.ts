@@ -42,7 +42,7 @@ test('other inputs are a conflict, and no work is done', async () => {
   await once(store, key, { head: 'one' }, z.int(), () => Promise.resolve(1));
   await assert.rejects(
     once(store, key, { head: 'two' }, z.int(), () => assert.fail('worked')),
-    { name: 'ArtifactConflict', message: /committed from other inputs/ },
+    { name: 'ArtifactConflict', message: /committed from other inputs .* under another name\.$/ },
   );
 });
 

@@ -81,7 +81,11 @@ test('an evaluation of its own: an untrained policy, other problems, baselines a
   assert.deepEqual(again.summary, result.summary);
   // Other problems under the same name would be another evaluation.
   const other = await failure({ ...request, policy: { run: result.runKey }, tasks: 2 });
-  assert.equal(other.type, 'ArtifactConflict');
+  assert.equal(other.type, 'InvalidRunConfig');
+  assert.match(
+    other.message,
+    /an evaluation named 'mine' of generation 0 of .* other settings; choose another/,
+  );
 });
 
 test('self-improvement: problems in, every iterate out', async () => {
