@@ -16,6 +16,7 @@ import { once } from './artifacts/once.ts';
 import type { Store } from './artifacts/store.ts';
 import type { Dependencies } from './dependencies.ts';
 import { parseProblems } from './domains/problems/parse.ts';
+import { assertPlayable } from './evaluationSize.ts';
 import { loadState } from './state.ts';
 
 /** Finds the policy, and fixes which problems it plays and how, before any work is done. */
@@ -34,6 +35,7 @@ export function openEvaluation(dependencies: Dependencies) {
     const opened = once(store, keys.step(runKey, place, 'open'), inputs, OpenEvaluationResult, async () => {
       const { config } = await loadState(store, { runKey, head });
       if (name === undefined) {
+        assertPlayable(config, false);
         const { depth, samplesPerTask } = config.evaluation;
         return { runKey, head, depth, samplesPerTask };
       }
@@ -66,17 +68,18 @@ export function openEvaluation(dependencies: Dependencies) {
         maxNewTokens: request.maxNewTokens ?? sampling.maxNewTokens,
         seed: request.seed ?? seed,
       };
-      const ref = await store.put(
-        keys.evaluationSetting(runKey, head.generation, name),
-        legibleBytes(setting),
-        'application/json',
-      );
       const { depth, samplesPerTask, temperature } = setting.evaluation;
       if (request.baselines && (depth === 0 || temperature === 0))
         throw new TypedFailure(
           'InvalidRunConfig',
           'baselines: they need a depth ≥ 1 to be compared with, and a temperature above 0, without which all answers are alike',
         );
+      assertPlayable({ ...setting, sampling }, request.baselines ?? false);
+      const ref = await store.put(
+        keys.evaluationSetting(runKey, head.generation, name),
+        legibleBytes(setting),
+        'application/json',
+      );
       return { runKey, head, setting: ref, name, depth, samplesPerTask };
     });
     return opened.catch((error: unknown) => {
