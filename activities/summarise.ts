@@ -62,6 +62,7 @@ export function summarise(dependencies: Dependencies) {
         answersKPS.map((answersPS) => answersPS.map((answers) => answers.map(({ quality }) => quality ?? 0))),
         config.seed,
       );
+      const baselinesFailed = failedAmong(fresh ?? []);
       const summary: EvaluationSummary = {
         schema: 2,
         ...(name !== undefined && { name }),
@@ -69,17 +70,23 @@ export function summarise(dependencies: Dependencies) {
         policy: manifest.content.policy,
         tasks: answersKPS[0]?.length ?? 0,
         samplesPerTask,
-        depths: accuracyK.map(({ value, low, high }, k) => ({
-          k,
-          accuracy: value,
-          low,
-          high,
-          pass: passK[k] ?? 0,
-          corrected: correctedK[k] ?? 0,
-          broken: brokenK[k] ?? 0,
-          tokens: tokensOf((answersK[k] ?? []).flatMap((answer) => [answer, ...answer.later])),
-        })),
+        depths: accuracyK.map(({ value, low, high }, k) => {
+          const answers = answersK[k] ?? [];
+          const failed = failedAmong(answers);
+          return {
+            k,
+            accuracy: value,
+            low,
+            high,
+            pass: passK[k] ?? 0,
+            corrected: correctedK[k] ?? 0,
+            broken: brokenK[k] ?? 0,
+            tokens: tokensOf(answers.flatMap((answer) => [answer, ...answer.later])),
+            ...(failed > 0 && { failed }),
+          };
+        }),
         delta,
+        ...(baselinesFailed > 0 && { baselinesFailed }),
         ...(fresh && {
           baselines: budgetMatched(
             chainsOf(answersKPS),
@@ -97,6 +104,9 @@ export function summarise(dependencies: Dependencies) {
     });
   };
 }
+
+/** How many could not be graded. */
+const failedAmong = (answers: readonly Answer[]) => answers.filter(({ quality }) => quality === null).length;
 
 /** Iterates by problem, sample and depth. */
 function chainsOf(answersKPS: readonly (readonly (readonly Answer[])[])[]): Iterate[][][] {

@@ -23,15 +23,23 @@ export function tabulate({ store }: Dependencies) {
     const all: Record<string, (Tabulated[] | null)[]> = { ...arms, untrained: [untrained] };
     const compared: AblationTable['sets'] = {};
     for (const set of sets) {
-      const qualities: Record<string, (number[][] | null)[]> = {};
+      const played: Record<string, (PlayedRun | null)[]> = {};
       for (const [arm, runs] of Object.entries(all))
-        qualities[arm] = await Promise.all(
+        played[arm] = await Promise.all(
           runs.map(async (tables) => {
             const table = tables?.find((one) => one.set === set);
-            return table ? qualitiesKP(store, table, depth) : null;
+            return table ? readPlayed(store, table, depth) : null;
           }),
         );
-      compared[set] = await compareArms(qualities, seeds[0] ?? 0, () => setImmediate());
+      const qualities = mapValues(played, (runs) => runs.map((run) => run && run.qualitiesKP));
+      const comparisons = await compareArms(qualities, seeds[0] ?? 0, () => setImmediate());
+      compared[set] = mapValues(comparisons, ({ depths, against }, arm) => ({
+        depths: depths.map((at) => {
+          const failed = total(played[arm]!.map((run) => run?.failedK[at.k] ?? 0));
+          return { ...at, ...(failed > 0 && { failed }) };
+        }),
+        against,
+      }));
     }
     const table: AblationTable = {
       schema: 1,
@@ -102,20 +110,34 @@ const spent = (metrics: GenerationMetrics, tokens: 'promptTokens' | 'completionT
 
 const total = (numbers: readonly number[]) => numbers.reduce((sum, value) => sum + value, 0);
 
-/** Quality by depth and problem, the mean over a problem's samples, read through the evaluation's committed record. */
-async function qualitiesKP(
+const mapValues = <From, To>(record: Record<string, From>, to: (value: From, name: string) => To) =>
+  Object.fromEntries(Object.entries(record).map(([name, value]) => [name, to(value, name)]));
+
+/** An evaluation of one run on one set of problems. */
+interface PlayedRun {
+  /** Quality by depth and problem, the mean over a problem's samples. */
+  qualitiesKP: number[][];
+  /** Answers that could not be graded, by depth. They count as wrong. */
+  failedK: number[];
+}
+
+/** Read through the evaluation's committed record. */
+async function readPlayed(
   store: Store,
   { runKey, generation, set: name }: Tabulated,
   depth: number,
-): Promise<number[][]> {
+): Promise<PlayedRun> {
   const step = keys.step(runKey, { kind: 'evaluation', generation, name, depth }, 'summarise');
   const { rows } = await committedResult(store, step, SummariseResult);
-  return Promise.all(
-    rows.map(async (ref) => {
-      const byTask = new Map<string, number[]>();
-      for (const { taskId, quality } of await decodeEvaluation(await store.read(ref), ref.key))
-        byTask.set(taskId, [...(byTask.get(taskId) ?? []), quality ?? 0]);
-      return [...byTask.values()].map(mean);
-    }),
-  );
+  const played: PlayedRun = { qualitiesKP: [], failedK: [] };
+  // One depth at a time: all answers of an evaluation, prompts and tokens too, may be more than fits into memory.
+  for (const ref of rows) {
+    const answers = await decodeEvaluation(await store.read(ref), ref.key);
+    const byTask = new Map<string, number[]>();
+    for (const { taskId, quality } of answers)
+      byTask.set(taskId, [...(byTask.get(taskId) ?? []), quality ?? 0]);
+    played.qualitiesKP.push([...byTask.values()].map(mean));
+    played.failedK.push(answers.filter(({ quality }) => quality === null).length);
+  }
+  return played;
 }

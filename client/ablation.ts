@@ -12,6 +12,18 @@ export function armsOf({ arms }: AblationTable): string[] {
   return ['untrained', ...arms];
 }
 
+/** Which arms have answers to a set of problems that could not be graded, and how many; null when none has. */
+export function failedLine(table: AblationTable, set: string): string | null {
+  const failed = armsOf(table).flatMap((name) => {
+    const depths = table.sets[set]?.[name]?.depths ?? [];
+    const answers = depths.reduce((sum, { failed = 0 }) => sum + failed, 0);
+    return answers > 0 ? [`${name} ${answers}`] : [];
+  });
+  return failed.length === 0
+    ? null
+    : `Not graded, counted as wrong, over all depths and seeds: ${failed.join(', ')}`;
+}
+
 /** How an arm was trained, as a row of cells under `trainingTitles`. */
 export function trainingCells({
   withSignal,
@@ -43,6 +55,7 @@ export function ablationView(ablation: AblationTable): string[] {
   const sets = Object.entries(ablation.sets).flatMap(([set, arms]) => {
     const last = Math.max(...Object.values(arms).map(({ depths }) => depths.length - 1));
     const shown = comparedDepths(last);
+    const failed = failedLine(ablation, set);
     return [
       `${set}: accuracy, ± standard deviation over ${ablation.seeds.length} seeds`,
       ...table(
@@ -73,6 +86,7 @@ export function ablationView(ablation: AblationTable): string[] {
           ];
         }),
       ),
+      ...(failed === null ? [] : [failed]),
       '',
     ];
   });

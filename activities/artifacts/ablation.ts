@@ -14,6 +14,8 @@ const Comparison = z.strictObject({
       corrected: z.int(),
       broken: z.int(),
       change: Estimate,
+      /** Answers of all its runs that the grader could not grade: they count as wrong. Absent when there are none. */
+      failed: z.int().positive().exactOptional(),
     }),
   ),
   against: z.strictObject({ first: Difference, last: Difference, change: Difference }).nullable(),

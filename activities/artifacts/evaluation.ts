@@ -66,11 +66,15 @@ export const EvaluationSummary = z.strictObject({
         broken: z.int().nonnegative(),
         /** Completion tokens spent at this depth. */
         tokens: z.int().nonnegative(),
+        /** Answers that the grader could not grade: they count as wrong. Absent when there are none. */
+        failed: z.int().positive().exactOptional(),
       }),
     )
     .min(1),
   /** Absent when no independent answers were played. */
   baselines: z.array(BudgetMatched).exactOptional(),
+  /** Independent answers that could not be graded; absent when there are none. */
+  baselinesFailed: z.int().positive().exactOptional(),
   /** Δ_K = (corrected − broken) / answers, between k = 0 and K, with its 95 % interval: what self-improvement is worth. */
   delta: z.strictObject({ value: change, low: change, high: change }),
 });

@@ -82,12 +82,14 @@ export function evaluationView({
   depths,
   delta,
   baselines,
+  baselinesFailed,
   tasks,
   samplesPerTask,
 }: EvaluationSummary): string[] {
   const right = (title: string) => ({ title, align: 'right' as const });
   const share = ({ value }: { value: number }) => percent(value);
   const points = (value: number) => `${value >= 0 ? '+' : '−'}${(100 * Math.abs(value)).toFixed(1)}`;
+  const anyFailed = depths.some(({ failed }) => failed !== undefined);
   const lines = table(
     [
       right('k'),
@@ -97,8 +99,9 @@ export function evaluationView({
       right('corrected'),
       right('broken'),
       right('tokens'),
+      ...(anyFailed ? [right('not graded')] : []),
     ],
-    depths.map(({ k, accuracy, low, high, pass, corrected, broken, tokens }) => [
+    depths.map(({ k, accuracy, low, high, pass, corrected, broken, tokens, failed }) => [
       String(k),
       percent(accuracy),
       `${percent(low)} – ${percent(high)}`,
@@ -106,8 +109,10 @@ export function evaluationView({
       String(corrected),
       String(broken),
       tokens.toLocaleString('en-US'),
+      ...(anyFailed ? [String(failed ?? 0)] : []),
     ]),
   );
+  if (anyFailed) lines.push('', 'What the grader could not grade counts as wrong.');
   const last = depths.at(-1)?.k ?? 0;
   lines.push(
     '',
@@ -138,6 +143,9 @@ export function evaluationView({
           share(at.bestOfIterates),
         ]),
       ),
+      ...(baselinesFailed === undefined
+        ? []
+        : [`${baselinesFailed} independent answers could not be graded; they count as wrong.`]),
     );
   return lines;
 }

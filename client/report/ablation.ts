@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot';
 import type { AblationTable } from '../../activities/artifacts/ablation.ts';
-import { armsOf, comparedDepths, trainingCells, trainingTitles } from '../ablation.ts';
+import { armsOf, comparedDepths, failedLine, trainingCells, trainingTitles } from '../ablation.ts';
 import { page } from './document.ts';
 import { depthCurves } from './depthCurves.ts';
 import { figure, share } from './drawing.ts';
@@ -137,10 +137,12 @@ function accuracyTable(table: AblationTable, set: string): Html {
   const arms = table.sets[set]!;
   const last = Math.max(...Object.values(arms).map(({ depths }) => depths.length - 1));
   const shown = comparedDepths(last);
+  const failed = failedLine(table, set);
   return html`<figure class="table">
     <figcaption>
       <h3>Accuracy, ± standard deviation over seeds</h3>
       <p>Corrected: problems answered better at k = ${last} than at k = 0. Broken: worse. Over all seeds.</p>
+      ${failed !== null && html`<p class="bad">${failed}.</p>`}
     </figcaption>
     <table>
       <thead>

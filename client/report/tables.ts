@@ -12,6 +12,10 @@ export function depthTable(evaluations: EvaluationSummary[]): Html {
   const samples = evaluations[0]!.samplesPerTask;
   const several = samples > 1;
   const columns = several ? 3 : 2;
+  const failed = shown.flatMap((evaluation) => {
+    const answers = evaluation.depths.reduce((sum, { failed = 0 }) => sum + failed, 0);
+    return answers > 0 ? [`${whole(answers)} ${name(evaluation)}`] : [];
+  });
   return html`<figure class="table">
     <figcaption>
       <h3>What the steps do</h3>
@@ -19,6 +23,10 @@ export function depthTable(evaluations: EvaluationSummary[]): Html {
         Corrected: wrong at k = 0, right at this depth. Broken: the other way round.
         ${several && `pass@${samples}: problems with at least one right answer among ${samples}.`}
       </p>
+      ${
+        failed.length > 0 &&
+        html`<p class="bad">Not graded, counted as wrong, over all depths: ${failed.join(', ')}.</p>`
+      }
     </figcaption>
     <table>
       <thead>
