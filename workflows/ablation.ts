@@ -21,7 +21,7 @@ import {
   type AblationResult,
 } from './contract/ablation.ts';
 import type { DomainConfig } from './contract/domain.ts';
-import type { From, Tabulated } from './contract/steps.ts';
+import type { FindRunInput, From, Tabulated } from './contract/steps.ts';
 import { evaluation } from './evaluation.ts';
 import { exitRun, rootOf } from './exitRun.ts';
 import { runPaused } from './gate.ts';
@@ -68,10 +68,11 @@ export async function ablation(input: unknown): Promise<AblationResult> {
   await inParallel(runs, concurrency, async (run, index) => {
     try {
       show(index, 'training');
-      const { runKey, head } = await train(run);
+      const { runKey, head } = await train(run, playing.sets);
       show(index, 'evaluating');
       const tables = await playSets(playing, run.id, runKey, head.generation);
-      // The untrained policy is the same in all runs but for the adapter's random start, which changes nothing: once.
+      // The untrained policy is the same in all runs but for the adapter's random start, which changes nothing: once. That
+      // arms share all else it depends on was checked with the input.
       if (!untrainedBegun) {
         untrainedBegun = true;
         untrained = await playSets(playing, run.id, runKey, 0);
@@ -114,13 +115,17 @@ const childOptions = {
 };
 
 /** The run from wherever the record has it, to its last generation. */
-async function train({ id, config, arm, seed }: AblatedRun): Promise<From> {
-  const find = () =>
+async function train(
+  { id, config, arm, seed }: AblatedRun,
+  sets: AblationConfig['evaluation']['sets'],
+): Promise<From> {
+  const find = (input: Pick<FindRunInput, 'sets'> = {}) =>
     steps.findRun.executeWithOptions(
       { activityId: `find-${arm}-${seed}`, summary: 'what the record has of it' },
-      [{ id, config }],
+      [{ id, config, ...input }],
     );
-  let found = await find();
+  const others = Object.entries(sets).filter((set): set is [string, DomainConfig] => set[1] !== null);
+  let found = await find(others.length > 0 ? { sets: Object.fromEntries(others) } : {});
   const made = await whenClosed(
     async () => {
       if (found && found.head.generation >= config.generations) return null;

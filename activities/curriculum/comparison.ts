@@ -1,3 +1,4 @@
+import { TypedFailure } from '../../workflows/contract/failures.ts';
 import { stream } from '../random.ts';
 import { interval, type Estimate } from './bootstrap.ts';
 import { mean } from './statistics.ts';
@@ -55,12 +56,14 @@ interface Draw {
  *
  * @param armsSKP quality by arm, seed, depth and problem (the mean over its samples); null where an arm lacks the run of
  * a seed, for which its others stand in then.
+ * @throws `InvalidRunConfig` when runs differ in how many problems or depths they played.
  */
 export async function compareArms(
   armsSKP: Readonly<Record<string, readonly (RunKP | null)[]>>,
   seed: number,
   breathe: () => Promise<void>,
 ): Promise<Record<string, ArmComparison>> {
+  assertAlike(armsSKP);
   const names = Object.keys(armsSKP).filter((name) => armsSKP[name]!.some((run) => run !== null));
   const problems = armsSKP[names[0] ?? '']?.find((run) => run !== null)?.[0]?.length ?? 0;
   const seeds = Math.max(0, ...Object.values(armsSKP).map((arm) => arm.length));
@@ -156,6 +159,21 @@ export async function compareArms(
     };
   }
   return compared;
+}
+
+/** Means over other problems, or of other depths, cannot be told apart from a difference between arms. */
+function assertAlike(armsSKP: Readonly<Record<string, readonly (RunKP | null)[]>>): void {
+  const played = Object.entries(armsSKP).flatMap(([arm, runs]) =>
+    runs.flatMap((run) => (run ? [{ arm, sizes: run.map((valuesP) => valuesP.length) }] : [])),
+  );
+  const [first] = played;
+  const other = played.find(({ sizes }) => sizes.join() !== first!.sizes.join());
+  if (!first || !other) return;
+  const said = ({ arm, sizes }: typeof first) => `'${arm}' ${[...new Set(sizes)].join(', ')}`;
+  throw new TypedFailure(
+    'InvalidRunConfig',
+    `arms must play the same problems at the same depths: problems of ${said(first)}, of ${said(other)}; depths ${first.sizes.length} and ${other.sizes.length}. Start the ablation anew under another id.`,
+  );
 }
 
 /** What an arm has by depth: values, and their change since k = 0. */

@@ -105,3 +105,14 @@ test('it pauses often: two arms × 5 seeds on 1,319 problems hold a thread for l
   await breathe();
   assert.ok(pauses > 50 && longest < 0.2, `${pauses} pauses, ${longest} s`);
 });
+
+test('runs of other problems or depths are not compared', async () => {
+  const all = drawn(1, 1, 20, [0.5, 0.5]);
+  const fewer = drawn(1, 1, 10, [0.5, 0.5]);
+  const deeper = drawn(1, 1, 20, [0.5, 0.5, 0.5]);
+  for (const other of [fewer, deeper])
+    await assert.rejects(compareArms({ a: [...all, null], b: [null, ...other] }, 1), {
+      name: 'InvalidRunConfig',
+      message: /arms must play the same problems at the same depths: problems of 'a' 20, of 'b' \d+/,
+    });
+});

@@ -15,7 +15,7 @@ const base = { ...tinyConfig, generations: 1, evaluation: { ...tinyConfig.evalua
 const input = {
   base,
   // The first, with which others are compared and the untrained policy comes, is the one that fails.
-  arms: { gone: { model: '/no/such/model.gguf' }, slow: {}, fast: { 'training.learningRate': 0.01 } },
+  arms: { gone: { 'domain.trainTasks': 4000 }, slow: {}, fast: { 'training.learningRate': 0.01 } },
   seeds: [1, 2],
   concurrency: 2,
   evaluation: {
@@ -40,7 +40,7 @@ test('arms × seeds end in one table; a run there is already is taken up, one th
     result.runs.map(({ arm, seed, state }) => `${arm} ${seed} ${state}`),
     ['gone 1 failed', 'slow 1 done', 'fast 1 done', 'gone 2 failed', 'slow 2 done', 'fast 2 done'],
   );
-  assert.match(result.runs[0]!.failure!, /^ModelUnavailable: .*no\/such\/model/);
+  assert.match(result.runs[0]!.failure!, /^InvalidRunConfig: domain\.families\.\w+: .* there are only/);
 
   const table = parseJson(await store.read(result.table), AblationTable, result.table.key);
   assert.deepEqual(Object.keys(table.sets), ['own', 'sums']);
@@ -59,4 +59,18 @@ test('arms × seeds end in one table; a run there is already is taken up, one th
   const again = await execute();
   const second = parseJson(await store.read(again.table), AblationTable, again.table.key);
   assert.deepEqual(second, table);
+});
+
+test('a set of problems that cannot be made ends it before any training', async () => {
+  const sets = { sums: { ...base.domain, families: { adOne: 1 } } };
+  const args = [{ ...input, arms: { slow: {} }, seeds: [1], evaluation: { ...input.evaluation, sets } }];
+  const workflowId = `${id}-misspelt`;
+  const failed = await client.workflow
+    .execute('ablation', { taskQueue: taskQueues.run, workflowId, args })
+    .catch((error: unknown) => error);
+  assert.match(
+    String((failed as { cause?: unknown }).cause),
+    /InvalidRunConfig: evaluation\.sets\.sums: domain\.families\.adOne/,
+  );
+  assert.deepEqual(await store.list(`runs/${workflowId}`), []);
 });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { RunConfig } from './config.ts';
-import { DomainConfig, taskCounts, unanswered } from './domain.ts';
+import { DomainConfig, heldOutPart, taskCounts, unanswered } from './domain.ts';
 import { depth, drawing, tasks } from './evaluation.ts';
 import type { Ref } from './ref.ts';
 import { withSetting } from './settings.ts';
@@ -58,15 +58,8 @@ export function parseAblation(
     problems.push('arms.untrained: that is the name of the policy before training; choose another');
   for (const [arm, settings] of Object.entries(arms))
     if (Object.hasOwn(settings, 'seed')) problems.push(`arms.${arm}.seed: seeds are the ablation's`);
-  for (const [set, domain] of Object.entries(evaluation.sets)) {
-    const { tasks, key } = domain ? taskCounts(domain).heldOut : { tasks: Infinity, key: '' };
-    if (tasks === 0 || (evaluation.tasks ?? 0) > tasks)
-      problems.push(
-        `evaluation.sets.${set}.${key}: ${tasks} held-out problems; evaluation.tasks asks for ${evaluation.tasks ?? 'at least one'}`,
-      );
-    const open = domain && unanswered(domain, 'heldOut');
-    if (open) problems.push(`evaluation.sets.${set}.heldOut: '${open}' has no answer to be graded against`);
-  }
+  for (const [set, domain] of Object.entries(evaluation.sets))
+    if (domain) problems.push(...unplayable(domain, evaluation.tasks, `evaluation.sets.${set}`));
   const runs = seeds.flatMap((seed) =>
     Object.entries(arms).flatMap(([arm, settings]): AblatedRun[] => {
       const changed = Object.entries({ ...settings, seed }).reduce<unknown>(
@@ -80,9 +73,85 @@ export function parseAblation(
       return [];
     }),
   );
+  // What arms change is the same for every seed.
+  problems.push(
+    ...incomparable(
+      runs.filter(({ seed }) => seed === seeds[0]),
+      evaluation,
+    ),
+  );
   return problems.length > 0
     ? { ok: false, problems }
     : { ok: true, value: { ablation: parsed.value, runs } };
+}
+
+/** Why the problems that a domain holds out cannot be played and graded. */
+function unplayable(domain: DomainConfig, wanted: number | undefined, path: string): string[] {
+  const { tasks, key } = taskCounts(domain).heldOut;
+  const open = unanswered(domain, 'heldOut');
+  return [
+    ...(tasks === 0 || (wanted ?? 0) > tasks
+      ? [`${path}.${key}: ${tasks} held-out problems; evaluation.tasks asks for ${wanted ?? 'at least one'}`]
+      : []),
+    ...(open === null ? [] : [`${path}.heldOut: '${open}' has no answer to be graded against`]),
+  ];
+}
+
+/** What keeps arms, one run of each, from being compared with each other and with one untrained policy. */
+function incomparable(runs: readonly AblatedRun[], evaluation: AblationConfig['evaluation']): string[] {
+  const playsOwn = Object.values(evaluation.sets).includes(null);
+  const [first, ...others] = runs;
+  if (!first) return [];
+  const shared = sharedSettings(first.config, evaluation, playsOwn);
+  return [
+    ...(playsOwn
+      ? runs.flatMap(({ arm, config }) => unplayable(config.domain, evaluation.tasks, `arms.${arm}: domain`))
+      : []),
+    ...others.flatMap(({ arm, config }) =>
+      sharedSettings(config, evaluation, playsOwn).flatMap(({ path, value, remedy }, index) =>
+        JSON.stringify(value) === JSON.stringify(shared[index]!.value)
+          ? []
+          : [`arms.${arm}: ${path} is not that of '${first.arm}'; ${remedy}`],
+      ),
+    ),
+  ];
+}
+
+/** Settings of a run that decide what its policy plays and how, training aside; what to do when arms differ in one. */
+function sharedSettings(
+  config: RunConfig,
+  evaluation: AblationConfig['evaluation'],
+  playsOwn: boolean,
+): { path: string; value: unknown; remedy: string }[] {
+  const { model, curriculum, sampling, domain } = config;
+  const onePolicy = 'all arms are compared with one untrained policy, so make an ablation for each';
+  const samePlay = ['samplesPerTask', 'temperature', 'topK', 'topP'] as const;
+  return [
+    { path: 'model', value: model, remedy: onePolicy },
+    { path: 'curriculum.prompts', value: curriculum.prompts, remedy: onePolicy },
+    { path: 'sampling.maxNewTokens', value: sampling.maxNewTokens, remedy: onePolicy },
+    ...(playsOwn ? ([...samePlay, 'tasks'] as const) : samePlay).flatMap((key) =>
+      evaluation[key] === undefined
+        ? [
+            {
+              path: `evaluation.${key}`,
+              value: config.evaluation[key],
+              remedy: `give all arms one as evaluation.${key} of the ablation`,
+            },
+          ]
+        : [],
+    ),
+    ...(playsOwn
+      ? [
+          {
+            path: 'domain',
+            value: heldOutPart(domain),
+            remedy:
+              'a set that is null has the held-out problems of each run, so change nothing but the training problems, or give the set a domain',
+          },
+        ]
+      : []),
+  ];
 }
 
 /** Where one run of an ablation stands. */

@@ -89,6 +89,21 @@ export function taskCounts(
   }
 }
 
+/** A domain but for its training problems: where two are alike in it, they hold out the same problems in the same order. */
+export function heldOutPart(domain: DomainConfig): object {
+  switch (domain.name) {
+    case 'arithmetic':
+    case 'ledger': {
+      const { trainTasks: _, ...heldOut } = domain;
+      return heldOut;
+    }
+    case 'problems': {
+      const { train: _, ...heldOut } = domain;
+      return heldOut;
+    }
+  }
+}
+
 /** Id of the first problem that nobody knows the answer of; null when all can be graded. */
 export function unanswered(domain: DomainConfig, split: 'train' | 'heldOut'): string | null {
   if (domain.name !== 'problems') return null;

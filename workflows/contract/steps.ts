@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { RunConfig } from './config.ts';
+import type { DomainConfig } from './domain.ts';
 import type { EvaluationRequest } from './evaluation.ts';
 import type { Continuation } from './progress.ts';
 import { Head, Ref } from './ref.ts';
@@ -273,6 +274,8 @@ export interface FindRunInput {
   /** Its workflow id. */
   id: string;
   config: RunConfig;
+  /** Problems that its policy will play, by name: what is wrong with them is found before any training. */
+  sets?: Record<string, DomainConfig>;
 }
 /** null: nothing of this name and configuration. */
 export type FindRunResult = Continuation | null;
