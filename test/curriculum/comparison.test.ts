@@ -87,9 +87,7 @@ test('for any arms: the value lies in its interval, and an arm does not differ f
 });
 
 test('it pauses often: two arms × 5 seeds on 1,319 problems hold a thread for less than 0.2 s at a time', async () => {
-  const arms = Object.fromEntries(
-    ['a', 'b'].map((name, index) => [name, drawn(index, 5, 1319, [0.4, 0.5])]),
-  );
+  const arms = Object.fromEntries(['a', 'b'].map((name, index) => [name, drawn(index, 5, 1319, [0.4, 0.5])]));
   // Of this process’s own time, which others at work on the machine do not lengthen.
   const now = () => process.cpuUsage().user / 1e6;
   let since = now();
