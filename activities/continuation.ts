@@ -1,5 +1,5 @@
 import type { Continuation } from '../workflows/contract/progress.ts';
-import { evaluationsKept, rewardsKept } from '../workflows/contract/progress.ts';
+import { keptEvaluations, rewardsKept } from '../workflows/contract/progress.ts';
 import type { Head } from '../workflows/contract/ref.ts';
 import { readEvaluations } from './artifacts/evaluations.ts';
 import { readChain } from './artifacts/manifests.ts';
@@ -12,9 +12,11 @@ export async function continuationOf(store: Store, runKey: string, head: Head): 
     runKey,
     head,
     rewards: chain.flatMap(({ content }) => content.metrics?.meanReward ?? []).slice(-rewardsKept),
-    evaluations: evaluations.slice(-evaluationsKept).map(({ generation, depths }) => ({
-      generation,
-      accuracy: depths.map(({ accuracy }) => accuracy),
-    })),
+    evaluations: keptEvaluations(
+      evaluations.map(({ generation, depths }) => ({
+        generation,
+        accuracy: depths.map(({ accuracy }) => accuracy),
+      })),
+    ),
   };
 }

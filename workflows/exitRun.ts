@@ -33,7 +33,7 @@ import {
   type RunStatus,
 } from './contract/names.ts';
 import {
-  evaluationsKept,
+  keptEvaluations,
   rewardsKept,
   type Continuation,
   type RunProgress,
@@ -278,9 +278,10 @@ async function evaluate(config: RunConfig, progress: RunProgress): Promise<void>
   });
   await childStarted(progress, child, paused);
   const { accuracy } = await child.result();
-  progress.evaluations.push({ generation: head.generation, accuracy });
-  // The first is that of the untrained policy, which all others are compared with.
-  if (progress.evaluations.length > evaluationsKept) progress.evaluations.splice(1, 1);
+  progress.evaluations = keptEvaluations([
+    ...progress.evaluations,
+    { generation: head.generation, accuracy },
+  ]);
   await closeChild(progress, `history of evaluation ${head.generation}`);
 }
 

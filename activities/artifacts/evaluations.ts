@@ -3,7 +3,7 @@ import { EvaluationSummary } from './evaluation.ts';
 import { evaluationOfFolder, keys } from './keys.ts';
 import type { Store } from './store.ts';
 
-/** Finished evaluations of a run: its own, by generation, or those besides, which have names. */
+/** Finished evaluations of a run, by generation: its own, or those besides, which have names. */
 export async function readEvaluations(
   store: Store,
   runKey: string,
@@ -19,5 +19,6 @@ export async function readEvaluations(
         return summary ? parseJson(summary.bytes, EvaluationSummary, key) : null;
       }),
   );
-  return found.filter((summary) => summary !== null);
+  // By number: names sort only up to generation 9999.
+  return found.filter((summary) => summary !== null).sort((a, b) => a.generation - b.generation);
 }

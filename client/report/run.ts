@@ -43,6 +43,6 @@ export async function readRun(store: Store, runKey: string): Promise<ReportedRun
     points: others.flatMap(({ content: { generation, metrics, conservation }, observed: { seconds } }) =>
       metrics && conservation ? [{ generation, metrics, conservation, seconds }] : [],
     ),
-    evaluations: (await readEvaluations(store, runKey)).sort((a, b) => a.generation - b.generation),
+    evaluations: await readEvaluations(store, runKey),
   };
 }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import test from 'node:test';
-import { legibleBytes, sha256 } from '../../activities/artifacts/canonical.ts';
+import { legibleBytes } from '../../activities/artifacts/canonical.ts';
 import { keys } from '../../activities/artifacts/keys.ts';
-import type { ManifestContent, ManifestObserved } from '../../activities/artifacts/manifest.ts';
+import type { ManifestContent } from '../../activities/artifacts/manifest.ts';
 import {
   buildManifest,
   commitManifest,
@@ -15,60 +15,10 @@ import {
 import { connectStore } from '../../activities/artifacts/minioStore.ts';
 import type { Head } from '../../workflows/contract/ref.ts';
 import { testServices } from '../services.ts';
+import { content, observed } from './manifest.ts';
 
 const store = connectStore((await testServices()).store);
 const newRun = () => `manifests ${randomUUID()}@1a2b3c4d`;
-
-function content(generation: number, parent: string | null, seed = 1): ManifestContent {
-  const hash = sha256('an artifact');
-  return {
-    schema: 2,
-    generation,
-    parent,
-    configHash: hash,
-    seed,
-    model: hash,
-    policy: hash,
-    optimizer: null,
-    reference: null,
-    curriculum: hash,
-    plan: null,
-    rollouts: [],
-    graded: [],
-    embeddings: [],
-    groups: null,
-    metrics: null,
-    conservation: null,
-    changes: [],
-  };
-}
-
-function observed(runKey: string, host = 'here'): ManifestObserved {
-  const ref = { key: 'artifact', sha256: sha256('an artifact'), bytes: 11 };
-  return {
-    runKey,
-    committedAt: new Date().toISOString(),
-    host,
-    processor: 'test',
-    versions: { node: process.version },
-    workflowId: 'run',
-    workflowRunId: randomUUID(),
-    artifacts: {
-      config: ref,
-      policy: ref,
-      optimizer: null,
-      reference: null,
-      curriculum: ref,
-      plan: null,
-      rollouts: [],
-      graded: [],
-      embeddings: [],
-      groups: null,
-    },
-    seconds: {},
-    peakResidentBytes: null,
-  };
-}
 
 async function commitChain(runKey: string, generations: number): Promise<Head[]> {
   const heads: Head[] = [];

@@ -76,6 +76,16 @@ export interface Continuation {
   stopAt?: number;
 }
 
-/** Numbers that travel from execution to execution stay small; the record in the store has all. */
+/** Numbers that travel from execution to execution stay small, far below 64 KiB; the record in the store has all. */
 export const rewardsKept = 1000;
-export const evaluationsKept = 200;
+const evaluationsKept = 200;
+/** Of all evaluations kept: one has K + 1. */
+const accuraciesKept = 1200;
+
+/** The first evaluation, of the untrained policy, which all others are compared with, and the newest; by generation. */
+export function keptEvaluations(evaluations: RunProgress['evaluations']): RunProgress['evaluations'] {
+  const [first, ...later] = evaluations;
+  if (!first) return [];
+  const most = Math.min(evaluationsKept, Math.floor(accuraciesKept / first.accuracy.length));
+  return [first, ...later.slice(1 - most)];
+}
