@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { continuationOf } from '../activities/continuation.ts';
 import { canonicalBytes, sha256 } from '../activities/artifacts/canonical.ts';
-import type { EvaluationSummary } from '../activities/artifacts/evaluation.ts';
 import { keys } from '../activities/artifacts/keys.ts';
 import type { GenerationMetrics } from '../activities/artifacts/manifest.ts';
 import { buildManifest } from '../activities/artifacts/manifests.ts';
@@ -10,7 +9,7 @@ import { assertSmall } from '../activities/artifacts/payload.ts';
 import type { Store } from '../activities/artifacts/store.ts';
 import { keptEvaluations } from '../workflows/contract/progress.ts';
 import type { Head } from '../workflows/contract/ref.ts';
-import { content, observed } from './artifacts/manifest.ts';
+import { content, evaluationSummary, observed } from './artifacts/made.ts';
 
 const runKey = 'long@1a2b3c4d';
 /** As many digits as a number between 0 and 1 has in JSON. */
@@ -32,8 +31,9 @@ function recordOf(generations: number, evaluated: readonly number[], depth: numb
     );
     head = { generation, hash: made.hash, manifest: put(keys.manifest(runKey, generation), made) };
   }
+  const accuracies = Array.from({ length: depth + 1 }, () => long);
   for (const generation of evaluated)
-    put(keys.evaluationSummary(runKey, generation), summary(generation, depth));
+    put(keys.evaluationSummary(runKey, generation), evaluationSummary(generation, accuracies));
   const unused = () => Promise.reject(new Error('only read'));
   const store: Store = {
     ...{ put: unused, putOnce: unused, overwrite: unused, read: unused, list: unused, check: unused },
@@ -69,21 +69,6 @@ const metrics: GenerationMetrics = {
   completionTokens: 0,
   update: null,
 };
-
-function summary(generation: number, depth: number): EvaluationSummary {
-  const interval = { low: 0, high: 0 };
-  return {
-    schema: 2,
-    generation,
-    policy: sha256('a policy'),
-    tasks: 1,
-    samplesPerTask: 1,
-    depths: Array.from({ length: depth + 1 }, (_, k) => {
-      return { k, accuracy: long, ...interval, pass: 0, corrected: 0, broken: 0, tokens: 0 };
-    }),
-    delta: { value: 0, ...interval },
-  };
-}
 
 const upTo = (last: number) => Array.from({ length: last + 1 }, (_, generation) => generation);
 

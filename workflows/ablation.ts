@@ -21,6 +21,7 @@ import {
   type AblationResult,
 } from './contract/ablation.ts';
 import type { DomainConfig } from './contract/domain.ts';
+import { isFinished } from './contract/progress.ts';
 import type { FindRunInput, From, Tabulated } from './contract/steps.ts';
 import { evaluation } from './evaluation.ts';
 import { exitRun, rootOf } from './exitRun.ts';
@@ -114,7 +115,7 @@ const childOptions = {
   workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
 };
 
-/** The run from wherever the record has it, to its last generation. */
+/** The run from wherever the record has it, to its last generation and the evaluation of it. */
 async function train(
   { id, config, arm, seed }: AblatedRun,
   sets: AblationConfig['evaluation']['sets'],
@@ -128,7 +129,7 @@ async function train(
   let found = await find(others.length > 0 ? { sets: Object.fromEntries(others) } : {});
   const made = await whenClosed(
     async () => {
-      if (found && found.head.generation >= config.generations) return null;
+      if (found && isFinished(config, found)) return null;
       return executeChild(exitRun, {
         ...childOptions,
         workflowId: id,

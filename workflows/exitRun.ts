@@ -33,6 +33,7 @@ import {
   type RunStatus,
 } from './contract/names.ts';
 import {
+  evaluationDue,
   keptEvaluations,
   rewardsKept,
   type Continuation,
@@ -171,7 +172,11 @@ export async function exitRun(input: unknown, continued?: Continuation): Promise
       { activityId: 'initialise', summary: 'first policy, empty task buffer, generation 0' },
       [{ runKey: progress.runKey, config }],
     );
-    if (progress.evaluations.length === 0) await evaluate(config, progress);
+    const evaluateIfDue = async () => {
+      const newest = progress.head?.generation ?? 0;
+      if (evaluationDue(config, newest, progress.evaluations)) await evaluate(config, progress);
+    };
+    await evaluateIfDue();
 
     const atEnd = () => (progress.head?.generation ?? 0) >= stopAt;
     for (let made = 0; ; made++) {
@@ -192,8 +197,7 @@ export async function exitRun(input: unknown, continued?: Continuation): Promise
       }
       const alarms = await makeGeneration(config, progress, progress.head);
       show();
-      const { every } = config.evaluation;
-      if (every > 0 && progress.generation % every === 0) await evaluate(config, progress);
+      await evaluateIfDue();
       if (alarms.length === 0) continue;
       progress.alarm = alarms.join('; ');
       log.warn(`The run pauses: ${progress.alarm}`);

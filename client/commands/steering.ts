@@ -17,14 +17,15 @@ export function pauseCommand(): Command {
 
 export function resumeCommand(): Command {
   return new Command('resume')
-    .description('go on with a run that is paused, or that ended before its last generation')
+    .description('go on with a run that is paused, or that ended before it was done')
     .argument('<run>', 'name or runKey of a run')
     .option('--json', 'print the answer as JSON')
     .addHelpText(
       'after',
       `
 A run that failed, was stopped, or is no longer known to Temporal goes on from
-its newest committed generation, under the same runKey and to the same bits.
+its newest committed generation, under the same runKey and to the same bits. An
+evaluation that is missing there, the last one too, is made first.
 
 Example: reiterate resume my-run`,
     )

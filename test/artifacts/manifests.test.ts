@@ -15,7 +15,7 @@ import {
 import { connectStore } from '../../activities/artifacts/minioStore.ts';
 import type { Head } from '../../workflows/contract/ref.ts';
 import { testServices } from '../services.ts';
-import { content, observed } from './manifest.ts';
+import { content, observed } from './made.ts';
 
 const store = connectStore((await testServices()).store);
 const newRun = () => `manifests ${randomUUID()}@1a2b3c4d`;

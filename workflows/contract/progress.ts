@@ -1,3 +1,4 @@
+import type { RunConfig } from './config.ts';
 import type { Head } from './ref.ts';
 import type { RunStatus } from './names.ts';
 
@@ -88,4 +89,22 @@ export function keptEvaluations(evaluations: RunProgress['evaluations']): RunPro
   if (!first) return [];
   const most = Math.min(evaluationsKept, Math.floor(accuraciesKept / first.accuracy.length));
   return [first, ...later.slice(1 - most)];
+}
+
+/**
+ * Whether the policy of the newest generation is to be evaluated before the run goes on, and was not: the untrained one,
+ * the last one, and those between that the configuration asks for. An earlier execution may have ended before it did.
+ */
+export function evaluationDue(
+  { evaluation: { tasks, every }, generations }: RunConfig,
+  generation: number,
+  evaluations: RunProgress['evaluations'],
+): boolean {
+  const asked = generation === 0 || generation >= generations || (every > 0 && generation % every === 0);
+  return tasks > 0 && asked && evaluations.at(-1)?.generation !== generation;
+}
+
+/** Whether nothing is left of a run to make or to evaluate. */
+export function isFinished(config: RunConfig, { head, evaluations = [] }: Continuation): boolean {
+  return head.generation >= config.generations && !evaluationDue(config, head.generation, evaluations);
 }

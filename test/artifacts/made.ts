@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { sha256 } from '../../activities/artifacts/canonical.ts';
+import type { EvaluationSummary } from '../../activities/artifacts/evaluation.ts';
 import type { ManifestContent, ManifestObserved } from '../../activities/artifacts/manifest.ts';
 
 /** The two halves of a manifest whose artifacts are not there. */
@@ -51,5 +52,20 @@ export function observed(runKey: string, host = 'here'): ManifestObserved {
     },
     seconds: {},
     peakResidentBytes: null,
+  };
+}
+
+/** summary.json of an evaluation that nobody played. */
+export function evaluationSummary(generation: number, accuracies: readonly number[]): EvaluationSummary {
+  const interval = { low: 0, high: 0 };
+  const counts = { pass: 0, corrected: 0, broken: 0, tokens: 0 };
+  return {
+    schema: 2,
+    generation,
+    policy: sha256('a policy'),
+    tasks: 1,
+    samplesPerTask: 1,
+    depths: accuracies.map((accuracy, k) => ({ k, accuracy, ...interval, ...counts })),
+    delta: { value: 0, ...interval },
   };
 }
