@@ -102,6 +102,7 @@ export async function exitRun(input: unknown, continued?: Continuation): Promise
     alarm: null,
   };
   let stopAt = Math.min(continued?.stopAt ?? Infinity, config.generations);
+  const atEnd = () => (progress.head?.generation ?? 0) >= stopAt;
   const show = (status: RunStatus = progress.status) => {
     progress.status = status;
     upsertSearchAttributes([{ key: attribute.status, value: status }]);
@@ -116,7 +117,6 @@ export async function exitRun(input: unknown, continued?: Continuation): Promise
         .catch(ignoreClosed);
   };
   const steer = async (paused: boolean) => {
-    if (!paused) progress.alarm = null;
     show(paused ? 'paused' : 'running');
     await tellParent(paused ? 'paused by hand' : null);
     if (progress.child)
@@ -134,14 +134,22 @@ export async function exitRun(input: unknown, continued?: Continuation): Promise
     return answer('Paused: the step at work is finished, the next one waits for `resume`.');
   });
   setHandler(resumeUpdate, async () => {
-    if (progress.status === 'paused') await steer(false);
+    if (progress.status === 'paused') {
+      progress.alarm = null;
+      await steer(false);
+    }
     return answer('Running.');
   });
   setHandler(
     stopAfterGenerationUpdate,
-    (last?: number) => {
+    async (last?: number) => {
       stopAt = Math.min(last ?? progress.generation, config.generations);
-      return answer(`The run ends after generation ${stopAt} is committed.`);
+      const end = `The run ends after generation ${stopAt}${atEnd() ? '' : ' is committed'}`;
+      if (progress.status !== 'paused') return answer(`${end}.`);
+      if (stopAt > progress.generation) return answer(`${end}, once it is resumed.`);
+      // Only its end is left to come, and whoever asks for that does not want to wait for it.
+      await steer(false);
+      return answer(`${end}; it is no longer paused.`);
     },
     {
       validator: (last?: number) => {
@@ -178,10 +186,9 @@ export async function exitRun(input: unknown, continued?: Continuation): Promise
     };
     await evaluateIfDue();
 
-    const atEnd = () => (progress.head?.generation ?? 0) >= stopAt;
     for (let made = 0; ; made++) {
-      // An alarm holds back the next generation, not the end.
-      await condition(() => progress.status !== 'paused' || (progress.alarm !== null && atEnd()));
+      // A pause holds back the next generation, not the end; a last evaluation waits at a gate of its own.
+      await condition(() => progress.status !== 'paused' || atEnd());
       // Looked at after the pause: `stopAfterGeneration` may have come during it.
       if (atEnd()) break;
       if (made > 0 && (made >= generationsPerExecution || workflowInfo().continueAsNewSuggested)) {
@@ -200,11 +207,11 @@ export async function exitRun(input: unknown, continued?: Continuation): Promise
       await evaluateIfDue();
       if (alarms.length === 0) continue;
       progress.alarm = alarms.join('; ');
-      log.warn(`The run pauses: ${progress.alarm}`);
+      log.warn(`Alarm: ${progress.alarm}`);
+      if (atEnd()) break;
       show('paused');
       await tellParent(progress.alarm);
     }
-    if (progress.alarm !== null) show('running');
     if (progress.evaluations.at(-1)?.generation !== progress.head.generation)
       await evaluate(config, progress);
   } catch (error) {

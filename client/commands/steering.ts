@@ -57,7 +57,14 @@ export function stopCommand(): Command {
     .option('--after <generation>', 'end after this generation instead', wholeNumber)
     .option('--now', 'cancel at once; the generation at work is lost, committed ones are kept')
     .option('--json', 'print the answer as JSON')
-    .addHelpText('after', '\nExample: reiterate stop my-run --after 10')
+    .addHelpText(
+      'after',
+      `
+A paused run goes on to its end at once; with --after a later generation it
+stays paused until it is resumed.
+
+Example: reiterate stop my-run --after 10`,
+    )
     .action(async (run: string, options: StopOptions) => {
       if (!options.now) return answered(run, options, 'stopAfterGeneration', options.after);
       await withTemporal(async (temporal) => {

@@ -2,16 +2,17 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ApplicationFailure } from '@temporalio/common';
 import { findHead } from '../../activities/artifacts/manifests.ts';
+import { steer } from '../../client/steering.ts';
 import { takeUp } from '../../client/takeUp.ts';
 import type { RunConfig } from '../../workflows/contract/config.ts';
 import { runKeyOf } from '../../workflows/contract/names.ts';
-import { startRun, tinyConfig, until } from '../e2e/harness.ts';
+import { progressOf, startRun, tinyConfig, until } from '../e2e/harness.ts';
 import { connectQuickRuns } from './quickRuns.ts';
 
 const runs = await connectQuickRuns();
 const config: RunConfig = { ...tinyConfig, generations: 4 };
 const everyOther = { ...config.evaluation, every: 2 };
-const soon = { everyMs: 20, timeoutMs: 30_000 };
+const soon = { everyMs: 20, timeoutMs: 60_000 };
 
 async function start(name: string, changes: Partial<RunConfig> = {}) {
   const id = `${name}-${process.pid}`;
@@ -62,4 +63,65 @@ test('a run that is not to be evaluated is done with its last generation', async
   const { handle, id } = await start('plain', { evaluation: { ...config.evaluation, tasks: 0 } });
   await handle.result();
   await assert.rejects(takeUp(runs.store, runs.temporal(), id), /nothing left to do/);
+});
+
+/** Runs whose steering is tested are long enough not to end by themselves. */
+const long = { generations: 500 };
+
+/** A run that is paused by hand while a step of its first generation is at work, which then ends. */
+async function pausedDuring(step: 'update' | 'commit', name: string) {
+  const goOn = runs.hold(step, 1);
+  const started = await start(name, long);
+  if (step === 'commit') await committed(started.runKey, 1);
+  else
+    await until(
+      'the generation is at work',
+      async () => (await progressOf(runs.client, started.id)).generation === 1,
+      soon,
+    );
+  await started.handle.executeUpdate('pause');
+  goOn();
+  return started;
+}
+
+const stop = (id: string, after?: number) => steer(runs.temporal(), id, 'stopAfterGeneration', after);
+
+test('stop of a run that is paused in a generation: it makes this one and ends', async () => {
+  const { id } = await pausedDuring('update', 'paused-in');
+  const { status, message } = await stop(id);
+  assert.equal(status, 'running');
+  assert.equal(message, 'The run ends after generation 1 is committed; it is no longer paused.');
+  assert.deepEqual(await outcomeOf(id), { status: 'stopped', head: 1, evaluated: [0, 1] });
+});
+
+test('stop of a run that is paused between generations: it is evaluated and ends', async () => {
+  const { id } = await pausedDuring('commit', 'paused-between');
+  await until(
+    'no generation is at work',
+    async () => {
+      const { head, child } = await progressOf(runs.client, id);
+      return head?.generation === 1 && child === null;
+    },
+    soon,
+  );
+  assert.equal((await stop(id)).message, 'The run ends after generation 1; it is no longer paused.');
+  assert.deepEqual(await outcomeOf(id), { status: 'stopped', head: 1, evaluated: [0, 1] });
+});
+
+test('stop of a paused run after a later generation leaves it paused, and says so', async () => {
+  const { handle, id } = await pausedDuring('update', 'paused-still');
+  const { status, message } = await stop(id, 3);
+  assert.equal(status, 'paused');
+  assert.equal(message, 'The run ends after generation 3 is committed, once it is resumed.');
+  await handle.executeUpdate('resume');
+  assert.deepEqual(await outcomeOf(id), { status: 'stopped', head: 3, evaluated: [0, 3] });
+});
+
+test('stop of a run that paused by itself ends it; the alarm stays known', async () => {
+  const guards = { ...config.guards, zeroRewardGenerations: 2 };
+  const { handle, id } = await start('alarmed', { ...long, guards });
+  await until('the run pauses', async () => (await progressOf(runs.client, id)).status === 'paused', soon);
+  await stop(id);
+  assert.deepEqual(await outcomeOf(id), { status: 'stopped', head: 2, evaluated: [0, 2] });
+  assert.match((await handle.result()).alarm ?? '', /2 generations in a row/);
 });
