@@ -1,4 +1,6 @@
 import { WorkflowUpdateFailedError } from '@temporalio/client';
+import { findHead } from '../activities/artifacts/manifests.ts';
+import type { Store } from '../activities/artifacts/store.ts';
 import type { SteeringAnswer } from '../workflows/contract/progress.ts';
 import { CommandFailure, exitCodes } from './exit.ts';
 import {
@@ -64,6 +66,21 @@ export async function cancelRun(temporal: Temporal, run: string): Promise<RunInT
       );
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
+}
+
+/**
+ * What is kept of a run that was cancelled. The record says so: the generation that Temporal knows is the one that was
+ * at work.
+ */
+export async function keptOf(
+  store: Store,
+  { runKey, status, generation: atWork }: RunInTemporal,
+): Promise<SteeringAnswer> {
+  const found = await findHead(store, runKey);
+  const generation = found?.head.generation ?? 0;
+  const kept = found ? `Stopped after generation ${generation}.` : 'Stopped before anything was committed.';
+  const lost = atWork > generation ? ` Generation ${atWork} was at work and is not kept.` : '';
+  return { status, generation, message: `${kept}${lost}` };
 }
 
 function refuseEnded(run: RunInTemporal): void {

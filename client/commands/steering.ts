@@ -1,7 +1,9 @@
 import { Command } from 'commander';
+import type { SteeringAnswer } from '../../workflows/contract/progress.ts';
 import { wholeNumber } from '../arguments.ts';
 import { openStore, withTemporal } from '../connect.ts';
-import { cancelRun, steer } from '../steering.ts';
+import { CommandFailure, describeError, exitCodeOf } from '../exit.ts';
+import { cancelRun, keptOf, steer } from '../steering.ts';
 import { takeUp } from '../takeUp.ts';
 import { findRun, noWorker, workerPolls } from '../temporal.ts';
 import { note, print, printJson } from '../terminal.ts';
@@ -38,8 +40,7 @@ async function resume(run: string, options: { json?: boolean }): Promise<void> {
     if (known?.open) return answered(run, options, 'resume');
     const { runKey, generation } = await takeUp(await openStore(), temporal, run);
     const message = `${runKey} goes on after generation ${generation}.`;
-    if (options.json) printJson({ status: 'running', generation, message });
-    else print(message);
+    tell({ status: 'running', generation, message }, options);
     if (!(await workerPolls(temporal))) note(`It waits: ${noWorker}.`);
   });
 }
@@ -66,14 +67,23 @@ stays paused until it is resumed.
 Example: reiterate stop my-run --after 10`,
     )
     .action(async (run: string, options: StopOptions) => {
-      if (!options.now) return answered(run, options, 'stopAfterGeneration', options.after);
-      await withTemporal(async (temporal) => {
-        const ended = await cancelRun(temporal, run);
-        const message = `Stopped at generation ${ended.generation}.`;
-        if (options.json) printJson({ status: ended.status, generation: ended.generation, message });
-        else print(message);
-      });
+      if (options.now) await stopNow(run, options);
+      else await answered(run, options, 'stopAfterGeneration', options.after);
     });
+}
+
+async function stopNow(run: string, options: StopOptions): Promise<void> {
+  await withTemporal(async (temporal) => {
+    const ended = await cancelRun(temporal, run);
+    try {
+      tell(await keptOf(await openStore(), ended), options);
+    } catch (error) {
+      const why = describeError(error, false);
+      throw new CommandFailure(exitCodeOf(error), `'${run}' has stopped. What is kept of it: ${why}`, {
+        cause: error,
+      });
+    }
+  });
 }
 
 async function answered(
@@ -83,8 +93,11 @@ async function answered(
   generation?: number,
 ): Promise<void> {
   await withTemporal(async (temporal) => {
-    const answer = await steer(temporal, run, update, generation);
-    if (options.json) printJson(answer);
-    else print(answer.message);
+    tell(await steer(temporal, run, update, generation), options);
   });
+}
+
+function tell(answer: SteeringAnswer, options: { json?: boolean }): void {
+  if (options.json) printJson(answer);
+  else print(answer.message);
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ApplicationFailure } from '@temporalio/common';
 import { findHead } from '../../activities/artifacts/manifests.ts';
-import { steer } from '../../client/steering.ts';
+import { cancelRun, keptOf, steer } from '../../client/steering.ts';
 import { takeUp } from '../../client/takeUp.ts';
 import type { RunConfig } from '../../workflows/contract/config.ts';
 import { runKeyOf } from '../../workflows/contract/names.ts';
@@ -124,4 +124,22 @@ test('stop of a run that paused by itself ends it; the alarm stays known', async
   await stop(id);
   assert.deepEqual(await outcomeOf(id), { status: 'stopped', head: 2, evaluated: [0, 2] });
   assert.match((await handle.result()).alarm ?? '', /2 generations in a row/);
+});
+
+test('stop --now: the generation at work is lost, and that is what is said', async () => {
+  const goOn = runs.hold('update', 2);
+  const { id, runKey } = await start('cancelled', long);
+  await until(
+    'generation 2 is at work',
+    async () => (await progressOf(runs.client, id)).generation === 2,
+    soon,
+  );
+  const ended = await cancelRun(runs.temporal(), id);
+  goOn();
+  assert.equal((await findHead(runs.store, runKey))?.head.generation, 1);
+  assert.deepEqual(await keptOf(runs.store, ended), {
+    status: 'stopped',
+    generation: 1,
+    message: 'Stopped after generation 1. Generation 2 was at work and is not kept.',
+  });
 });
