@@ -8,6 +8,7 @@ import { once } from './artifacts/once.ts';
 import { encodeEvaluation } from './artifacts/parquet.ts';
 import type { EvaluationRow } from './artifacts/records.ts';
 import { budgetMatched, type Costed, type Iterate } from './curriculum/budgetMatched.ts';
+import { movement, type Movement } from './curriculum/movement.ts';
 import { selfImprovement } from './curriculum/selfImprovement.ts';
 import type { Dependencies } from './dependencies.ts';
 import { loadState } from './state.ts';
@@ -62,6 +63,7 @@ export function summarise(dependencies: Dependencies) {
         answersKPS.map((answersPS) => answersPS.map((answers) => answers.map(({ quality }) => quality ?? 0))),
         config.seed,
       );
+      const moved = movement(answersK.map((answers) => answers.map(costOf)));
       const baselinesFailed = failedAmong(fresh ?? []);
       const summary: EvaluationSummary = {
         schema: 2,
@@ -81,6 +83,7 @@ export function summarise(dependencies: Dependencies) {
             pass: passK[k] ?? 0,
             corrected: correctedK[k] ?? 0,
             broken: brokenK[k] ?? 0,
+            ...movedAt(moved[k]!),
             tokens: tokensOf(answers.flatMap((answer) => [answer, ...answer.later])),
             ...(failed > 0 && { failed }),
           };
@@ -104,6 +107,8 @@ export function summarise(dependencies: Dependencies) {
     });
   };
 }
+
+const movedAt = ({ unchanged, reached }: Movement) => ({ ...(unchanged !== null && { unchanged }), reached });
 
 /** How many could not be graded. */
 const failedAmong = (answers: readonly Answer[]) => answers.filter(({ quality }) => quality === null).length;

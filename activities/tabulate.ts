@@ -14,6 +14,7 @@ import { committedResult } from './artifacts/once.ts';
 import { decodeEvaluation } from './artifacts/parquet.ts';
 import type { Store } from './artifacts/store.ts';
 import { compareArms } from './curriculum/comparison.ts';
+import { movement, type Movement, type Read } from './curriculum/movement.ts';
 import { mean, meanOrNull } from './curriculum/statistics.ts';
 import type { Dependencies } from './dependencies.ts';
 
@@ -36,7 +37,14 @@ export function tabulate({ store }: Dependencies) {
       compared[set] = mapValues(comparisons, ({ depths, against }, arm) => ({
         depths: depths.map((at) => {
           const failed = total(played[arm]!.map((run) => run?.failedK[at.k] ?? 0));
-          return { ...at, ...(failed > 0 && { failed }) };
+          const moved = played[arm]!.flatMap((run) => run?.movedK[at.k] ?? []);
+          const unchanged = meanOrNull(moved.flatMap((one) => one.unchanged ?? []));
+          return {
+            ...at,
+            ...(unchanged !== null && { unchanged }),
+            reached: mean(moved.map(({ reached }) => reached)),
+            ...(failed > 0 && { failed }),
+          };
         }),
         against,
       }));
@@ -119,6 +127,7 @@ interface PlayedRun {
   qualitiesKP: number[][];
   /** Answers that could not be graded, by depth. They count as wrong. */
   failedK: number[];
+  movedK: Movement[];
 }
 
 /** Read through the evaluation's committed record. */
@@ -129,15 +138,18 @@ async function readPlayed(
 ): Promise<PlayedRun> {
   const step = keys.step(runKey, { kind: 'evaluation', generation, name, depth }, 'summarise');
   const { rows } = await committedResult(store, step, SummariseResult);
-  const played: PlayedRun = { qualitiesKP: [], failedK: [] };
+  const qualitiesKP: number[][] = [];
+  const failedK: number[] = [];
+  const readK: Read[][] = [];
   // One depth at a time: all answers of an evaluation, prompts and tokens too, may be more than fits into memory.
   for (const ref of rows) {
     const answers = await decodeEvaluation(await store.read(ref), ref.key);
     const byTask = new Map<string, number[]>();
     for (const { taskId, quality } of answers)
       byTask.set(taskId, [...(byTask.get(taskId) ?? []), quality ?? 0]);
-    played.qualitiesKP.push([...byTask.values()].map(mean));
-    played.failedK.push(answers.filter(({ quality }) => quality === null).length);
+    qualitiesKP.push([...byTask.values()].map(mean));
+    failedK.push(answers.filter(({ quality }) => quality === null).length);
+    readK.push(answers.map(({ quality, answer }) => ({ quality: quality ?? 0, answer })));
   }
-  return played;
+  return { qualitiesKP, failedK, movedK: movement(readK) };
 }

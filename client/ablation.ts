@@ -24,6 +24,20 @@ export function failedLine(table: AblationTable, set: string): string | null {
     : `Not graded, counted as wrong, over all depths and seeds: ${failed.join(', ')}`;
 }
 
+/** Steps that repeat the answer before, in the mean over k ≥ 1, and chains that were right at some k; see `movement`. */
+export function movementCells({ depths }: AblationTable['sets'][string][string]): string[] {
+  const unchanged = depths.flatMap((depth) => depth.unchanged ?? []);
+  const reached = depths.at(-1)?.reached;
+  return [
+    unchanged.length === 0
+      ? '–'
+      : percent(unchanged.reduce((sum, share) => sum + share, 0) / unchanged.length),
+    reached === undefined ? '–' : percent(reached),
+  ];
+}
+
+export const movementTitles = ['same answer again', 'right at some k'];
+
 /** How an arm was trained, as a row of cells under `trainingTitles`. */
 export function trainingCells({
   withSignal,
@@ -87,6 +101,11 @@ export function ablationView(ablation: AblationTable): string[] {
         }),
       ),
       ...(failed === null ? [] : [failed]),
+      '',
+      ...table(
+        [{ title: 'arm', align: 'left' }, ...movementTitles.map(right)],
+        armsOf(ablation).flatMap((name) => (arms[name] ? [[name, ...movementCells(arms[name])]] : [])),
+      ),
       '',
     ];
   });

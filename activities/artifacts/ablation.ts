@@ -13,6 +13,9 @@ const Comparison = z.strictObject({
       deviation: z.number().nullable(),
       corrected: z.int(),
       broken: z.int(),
+      /** As in an evaluation's summary, the mean over seeds. */
+      unchanged: z.number().exactOptional(),
+      reached: z.number().exactOptional(),
       change: Estimate,
       /** Answers of all its runs that the grader could not grade: they count as wrong. Absent when there are none. */
       failed: z.int().positive().exactOptional(),

@@ -64,6 +64,10 @@ export const EvaluationSummary = z.strictObject({
         corrected: z.int().nonnegative(),
         /** Answers that were better at k = 0 than at k (right → wrong). */
         broken: z.int().nonnegative(),
+        /** Answers that say what the one a step before said; absent at k = 0, and in records made before it was counted. */
+        unchanged: share.exactOptional(),
+        /** The best quality among the iterates 0…k, in the mean; see `movement`. */
+        reached: share.exactOptional(),
         /** Completion tokens spent at this depth. */
         tokens: z.int().nonnegative(),
         /** Answers that the grader could not grade: they count as wrong. Absent when there are none. */

@@ -1,6 +1,13 @@
 import * as Plot from '@observablehq/plot';
 import type { AblationTable } from '../../activities/artifacts/ablation.ts';
-import { armsOf, comparedDepths, failedLine, trainingCells, trainingTitles } from '../ablation.ts';
+import {
+  armsOf,
+  comparedDepths,
+  movementCells,
+  failedLine,
+  trainingCells,
+  trainingTitles,
+} from '../ablation.ts';
 import { page } from './document.ts';
 import { depthCurves } from './depthCurves.ts';
 import { figure, share } from './drawing.ts';
@@ -141,7 +148,10 @@ function accuracyTable(table: AblationTable, set: string): Html {
   return html`<figure class="table">
     <figcaption>
       <h3>Accuracy, ± standard deviation over seeds</h3>
-      <p>Corrected: problems answered better at k = ${last} than at k = 0. Broken: worse. Over all seeds.</p>
+      <p>
+        Corrected: problems answered better at k = ${last} than at k = 0. Broken: worse. Over all seeds. Same
+        again: steps that repeat the answer before. Right at some k: what keeping the best iterate would give.
+      </p>
       ${failed !== null && html`<p class="bad">${failed}.</p>`}
     </figcaption>
     <table>
@@ -151,6 +161,7 @@ function accuracyTable(table: AblationTable, set: string): Html {
           ${shown.map((k) => html`<th>k = ${k}</th>`)}
           <th>Δ, points</th>
           <th>corrected, broken</th>
+          ${movementTitles.map((title) => html`<th>${title}</th>`)}
         </tr>
       </thead>
       <tbody>
@@ -169,6 +180,7 @@ function accuracyTable(table: AblationTable, set: string): Html {
               })}
               <td>${inPoints(end.change)}</td>
               <td><span class="good">+${end.corrected}</span> <span class="bad">−${end.broken}</span></td>
+              ${movementCells(arms[name]!).map((cell) => html`<td>${cell}</td>`)}
             </tr>`;
           })}
       </tbody>

@@ -21,6 +21,14 @@ const arm = (last: number) => [
 const sets = await compareArms({ grpo: arm(0), 'a<b': arm(1), untrained: arm(0) }, 1, () =>
   Promise.resolve(),
 );
+const grpo = sets['grpo']!;
+Object.assign(grpo, {
+  depths: grpo.depths.map((depth) => ({
+    ...depth,
+    ...(depth.k > 0 && { unchanged: 0.875 }),
+    reached: depth.k === 0 ? 0.5 : 0.625,
+  })),
+});
 const table: AblationTable = AblationTable.parse({
   schema: 1,
   key: 'mine@12345678',
@@ -49,6 +57,9 @@ test('the table as text: untrained first, then the arms as they were given', () 
     lines.slice(2, 5).map((line) => line.split(' ')[0]),
     ['untrained', 'grpo', 'a<b'],
   );
+  const steps = lines.indexOf('') + 1;
+  assert.match(lines[steps]!, /^arm +same answer again +right at some k$/);
+  assert.match(lines[steps + 2]!, /^grpo +87\.5 % +62\.5 %$/);
   assert.match(lines[4]!, /37\.5 ± 17\.7 .*\+25\.0 \(.*\) +2 +0$/);
   assert.ok(lines.every((line) => line.length <= 120));
   assert.deepEqual(comparedDepths(8), [0, 1, 2, 4, 8]);
