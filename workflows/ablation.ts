@@ -12,6 +12,7 @@ import {
   WorkflowIdReusePolicy,
 } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { rootOf } from './child.ts';
 import {
   parseAblation,
   type AblatedProgress,
@@ -24,7 +25,7 @@ import type { DomainConfig } from './contract/domain.ts';
 import { isFinished } from './contract/progress.ts';
 import type { FindRunInput, From, Tabulated } from './contract/steps.ts';
 import { evaluation } from './evaluation.ts';
-import { exitRun, rootOf } from './exitRun.ts';
+import { exitRun } from './exitRun.ts';
 import { runPaused } from './gate.ts';
 import { steps } from './policies.ts';
 

@@ -1,9 +1,7 @@
 import {
-  ActivityFailure,
   allHandlersFinished,
   ApplicationFailure,
   CancellationScope,
-  ChildWorkflowFailure,
   condition,
   ContinueAsNew,
   continueAsNew,
@@ -12,18 +10,15 @@ import {
   getExternalWorkflowHandle,
   isCancellation,
   log,
-  ParentClosePolicy,
   setCurrentDetails,
   setHandler,
   startChild,
   upsertMemo,
   upsertSearchAttributes,
   workflowInfo,
-  WorkflowIdReusePolicy,
-  type ChildWorkflowHandle,
-  type Workflow,
 } from '@temporalio/workflow';
 import { defineSearchAttributeKey } from '@temporalio/common';
+import { childOptions, childStarted, closeChild, ignoreClosed, rootOf } from './child.ts';
 import type { RunConfig } from './contract/config.ts';
 import {
   continuedStatus,
@@ -232,12 +227,6 @@ export async function exitRun(input: unknown, continued?: Continuation): Promise
   return progress;
 }
 
-const childOptions = {
-  parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-  // After a reset of the run its old child may still be at work under the same id; the new one replaces it.
-  workflowIdReusePolicy: WorkflowIdReusePolicy.TERMINATE_IF_RUNNING,
-};
-
 /** Returns what is wrong with it. */
 async function makeGeneration(config: RunConfig, progress: RunProgress, head: Head): Promise<string[]> {
   const number = head.generation + 1;
@@ -294,42 +283,4 @@ async function evaluate(config: RunConfig, progress: RunProgress): Promise<void>
     { generation: head.generation, accuracy },
   ]);
   await closeChild(progress, `history of evaluation ${head.generation}`);
-}
-
-/** Makes the child known; a pause or resume that came while it was being started found nobody to tell. */
-async function childStarted(
-  progress: RunProgress,
-  child: Pick<ChildWorkflowHandle<Workflow>, 'workflowId' | 'signal'>,
-  pausedAtStart: boolean,
-): Promise<void> {
-  progress.child = child.workflowId;
-  if ((progress.status === 'paused') !== pausedAtStart)
-    await child.signal(setPaused, !pausedAtStart).catch(ignoreClosed);
-}
-
-/** Keeps the closed child's history beside the run: what happened stays known when Temporal forgets it. */
-async function closeChild(progress: RunProgress, summary: string): Promise<void> {
-  const workflowId = progress.child;
-  progress.child = null;
-  if (!workflowId) return;
-  try {
-    await steps.exportHistory.executeWithOptions({ activityId: `export-${workflowId}`, summary }, [
-      { runKey: progress.runKey, workflowId },
-    ]);
-  } catch (error) {
-    if (isCancellation(error)) throw error;
-    // A copy for audits: that it cannot be made is no reason to end a run.
-    log.warn(`The history of ${workflowId} was not kept`, { reason: rootOf(error).message });
-  }
-}
-
-/** A child that has just closed cannot be signalled; it has nothing left to pause. */
-function ignoreClosed(): void {}
-
-/** The typed failure at the bottom of Temporal's wrapping, so that the run's own failure says what happened. */
-export function rootOf(error: unknown): ApplicationFailure {
-  if ((error instanceof ActivityFailure || error instanceof ChildWorkflowFailure) && error.cause)
-    return rootOf(error.cause);
-  if (error instanceof ApplicationFailure) return error;
-  return ApplicationFailure.fromError(error, { nonRetryable: true });
 }

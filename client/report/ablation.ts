@@ -4,6 +4,7 @@ import {
   armsOf,
   comparedDepths,
   movementCells,
+  movementTitles,
   failedLine,
   trainingCells,
   trainingTitles,
