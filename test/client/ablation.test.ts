@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { AblationTable } from '../../activities/artifacts/ablation.ts';
 import { compareArms } from '../../activities/curriculum/comparison.ts';
@@ -77,6 +77,14 @@ test('the page needs nothing else, and takes names as text', () => {
     'What a run cost',
   ])
     assert.ok(page.includes(title), title);
+});
+
+test('every preset of an ablation is a valid one', async () => {
+  const folder = new URL('../../presets/ablations/', import.meta.url);
+  for (const name of await readdir(folder)) {
+    const parsed = parseAblation(JSON.parse(await readFile(new URL(name, folder), 'utf8')), 'any');
+    assert.ok(parsed.ok, JSON.stringify(parsed));
+  }
 });
 
 test('presets/ablations/ladder.json: five strategies, three seeds, problems that training never sees', async () => {

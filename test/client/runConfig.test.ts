@@ -26,6 +26,14 @@ test('--set without a path or a value is refused', () => {
     );
 });
 
+test('an ablation is told from a configuration', async () => {
+  const file = 'presets/ablations/ladder.json';
+  await assert.rejects(readRunConfig(file, []), {
+    code: exitCodes.usage,
+    message: `${file} is an ablation, not a run configuration: \`reiterate ablation start ${file}\`.`,
+  });
+});
+
 test('every preset is a valid configuration', async () => {
   const presets = (await readdir('presets')).filter((name) => name.endsWith('.json'));
   assert.ok(presets.length > 10);

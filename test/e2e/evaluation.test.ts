@@ -7,6 +7,7 @@ import { EvaluationSummary } from '../../activities/artifacts/evaluation.ts';
 import { keys } from '../../activities/artifacts/keys.ts';
 import { decodeEvaluation } from '../../activities/artifacts/parquet.ts';
 import { listAllRuns } from '../../client/record.ts';
+import { connectTemporal, type Temporal } from '../../client/temporal.ts';
 import { taskQueues } from '../../workflows/contract/names.ts';
 import type { EvaluationResult, SelfImproveResult } from '../../workflows/contract/evaluation.ts';
 import { connectWithWorker, smallConfig } from './harness.ts';
@@ -52,8 +53,11 @@ test('an evaluation of its own: an untrained policy, other problems, baselines a
   };
   const result = await execute<EvaluationResult>('evaluation', 'untrained', request);
   assert.deepEqual([result.generation, result.name, result.accuracy.length], [0, 'mine', 3]);
-  const listed = (await listAllRuns(store, null)).find(({ runKey }) => runKey === result.runKey);
-  assert.equal(listed?.status, 'untrained');
+  const temporal = await connectTemporal(harness.services.temporal);
+  const statusFrom = async (asked: Temporal | null) =>
+    (await listAllRuns(store, asked)).find(({ runKey }) => runKey === result.runKey)?.status;
+  assert.deepEqual([await statusFrom(temporal), await statusFrom(null)], ['untrained', 'unknown']);
+  await temporal.close();
   const summary = parseJson(await store.read(result.summary), EvaluationSummary, 'summary');
   assert.equal(summary.tasks, 3);
   assert.equal(summary.baselines?.length, 3);
