@@ -1,5 +1,6 @@
 import { TypedFailure } from '../workflows/contract/failures.ts';
 import type { RunConfig } from '../workflows/contract/config.ts';
+import { promptsInShard } from './sample.ts';
 
 /**
  * Most shards of one evaluation, over all its depths and its independent answers. Two things that Temporal holds grow with
@@ -11,12 +12,11 @@ export const mostShards = 2000;
 
 type Size = Pick<RunConfig, 'evaluation' | 'sampling'>;
 
-/** How many shards an evaluation plays; `sample.ts` cuts each plan as this counts. */
+/** How many shards an evaluation plays. */
 export function shardsPlayed({ evaluation, sampling }: Size, baselines: boolean): number {
   const { tasks, depth, samplesPerTask } = evaluation;
-  const rolloutsPerShard = sampling.promptsPerShard * sampling.rolloutsPerPrompt;
   const shards = (prompts: number, rollouts: number) =>
-    Math.ceil(prompts / Math.max(1, Math.floor(rolloutsPerShard / rollouts)));
+    Math.ceil(prompts / promptsInShard(rollouts, sampling));
   return (
     shards(tasks, samplesPerTask) +
     depth * shards(tasks * samplesPerTask, 1) +

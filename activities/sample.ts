@@ -86,17 +86,23 @@ export async function storePlan(
   };
 }
 
-/**
- * As many rollouts in a shard as `promptsPerShard` prompts of training have: the engine is fast on many rows, and an
- * evaluation plays its prompts only once.
- */
-function shardsOf(prompts: PlannedPrompt[], { promptsPerShard, rolloutsPerPrompt }: SamplingConfig): Shard[] {
-  const rollouts = prompts[0]?.seeds.length ?? 1;
-  const perShard = Math.max(1, Math.floor((promptsPerShard * rolloutsPerPrompt) / rollouts));
+function shardsOf(prompts: PlannedPrompt[], sampling: SamplingConfig): Shard[] {
+  const perShard = promptsInShard(prompts[0]?.seeds.length ?? 1, sampling);
   return Array.from({ length: Math.ceil(prompts.length / perShard) }, (_, ordinal) => {
     const first = ordinal * perShard;
     return { ordinal, first, count: Math.min(perShard, prompts.length - first) };
   });
+}
+
+/**
+ * How many prompts with so many rollouts each make a shard: as many rollouts as `promptsPerShard` prompts of training
+ * have. The engine is fast on many rows, and an evaluation plays its prompts only once.
+ */
+export function promptsInShard(
+  rollouts: number,
+  { promptsPerShard, rolloutsPerPrompt }: SamplingConfig,
+): number {
+  return Math.max(1, Math.floor((promptsPerShard * rolloutsPerPrompt) / rollouts));
 }
 
 /**
