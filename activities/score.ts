@@ -7,7 +7,7 @@ import { decodeEmbeddings, encodeGroups } from './artifacts/parquet.ts';
 import type { GroupRow, Plan } from './artifacts/records.ts';
 import type { Store } from './artifacts/store.ts';
 import { secondsSince } from './boundary.ts';
-import { scoreGeneration } from './curriculum/score.ts';
+import { scoreGroups } from './curriculum/score.ts';
 import { bufferStatistics, mean, meanOrNull } from './curriculum/statistics.ts';
 import type { Instance, Outcome } from './curriculum/types.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -36,7 +36,7 @@ export function score(dependencies: Dependencies) {
       const answers = await readAnswers(store, plan, input.rollouts, input.graded);
       const embeddings = await readEmbeddings(store, input.embeddings);
       const domain = dependencies.openDomain(state.config.domain);
-      const scored = scoreGeneration({
+      const scored = scoreGroups({
         curriculum: await loadCurriculum(store, state),
         draws: plan.prompts.map(({ ordinal, step, source, instance }) => ({
           ordinal,

@@ -60,7 +60,7 @@ export function emptyCurriculum(): Curriculum {
  *
  * @throws `ConservationViolated` when draws and rollouts do not match: a prompt without its G rollouts.
  */
-export function scoreGeneration({
+export function scoreGroups({
   curriculum,
   draws,
   outcomes,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { refinementOf } from '../../activities/curriculum/drafts.ts';
-import { emptyCurriculum, scoreGeneration } from '../../activities/curriculum/score.ts';
+import { emptyCurriculum, scoreGroups } from '../../activities/curriculum/score.ts';
 import type { Outcome, Turn } from '../../activities/curriculum/types.ts';
 import igrpo from '../../presets/igrpo-robust.json' with { type: 'json' };
 import { RunConfig } from '../../workflows/contract/config.ts';
@@ -106,7 +106,7 @@ test('refinements are scored as any improve step, and nothing is kept for later'
   ];
   const group = (ordinal: number, qualities: number[]) =>
     qualities.map((quality, rollout) => outcome(`g1/${ordinal}/${rollout}`, quality));
-  const { groups, curriculum, conservation } = scoreGeneration({
+  const { groups, curriculum, conservation } = scoreGroups({
     curriculum: emptyCurriculum(),
     draws,
     outcomes: [group(0, [1, 0, 1, 1]), group(1, [0, 0, 0, 0])],

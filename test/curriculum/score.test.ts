@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { emptyCurriculum, scoreGeneration } from '../../activities/curriculum/score.ts';
+import { emptyCurriculum, scoreGroups } from '../../activities/curriculum/score.ts';
 import { bufferStatistics } from '../../activities/curriculum/statistics.ts';
 import type { Curriculum, Draw, Outcome } from '../../activities/curriculum/types.ts';
 import type { RunConfig } from '../../workflows/contract/config.ts';
@@ -11,12 +11,8 @@ import { answeredOnce, base, configWith, draw, entry, outcome } from './make.ts'
 const cursor = { epoch: 0, position: 2 };
 const config = configWith({ selectProbability: 0.5, expand: 'all' });
 
-function score(
-  draws: Draw[],
-  outcomes: Outcome[][],
-  rest: Partial<Parameters<typeof scoreGeneration>[0]> = {},
-) {
-  return scoreGeneration({
+function score(draws: Draw[], outcomes: Outcome[][], rest: Partial<Parameters<typeof scoreGroups>[0]> = {}) {
+  return scoreGroups({
     curriculum: emptyCurriculum(),
     draws,
     outcomes,

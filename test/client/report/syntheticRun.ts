@@ -8,7 +8,7 @@ import { encodeEmbeddings, encodeEvaluation, encodeGroups } from '../../../activ
 import type { EvaluationRow, GroupRow, Plan, PlannedPrompt } from '../../../activities/artifacts/records.ts';
 import type { Store } from '../../../activities/artifacts/store.ts';
 import { answered, baseInstance, instanceOf } from '../../../activities/curriculum/identity.ts';
-import { emptyCurriculum, scoreGeneration } from '../../../activities/curriculum/score.ts';
+import { emptyCurriculum, scoreGroups } from '../../../activities/curriculum/score.ts';
 import { select } from '../../../activities/curriculum/selection.ts';
 import { selfImprovement } from '../../../activities/curriculum/selfImprovement.ts';
 import { bufferStatistics } from '../../../activities/curriculum/statistics.ts';
@@ -107,7 +107,7 @@ export async function writeSyntheticRun(store: Store, runKey: string, synthetic:
         answer(prompt, generation, `g${generation}/${prompt.ordinal}/${rollout}`, rollout),
       ),
     );
-    const scored = scoreGeneration({
+    const scored = scoreGroups({
       curriculum,
       draws,
       outcomes: rows.map((group) =>
