@@ -75,6 +75,7 @@ test('the page needs nothing else, and takes names as text', () => {
     'Mean reward by generation',
     'How training went',
     'What a run cost',
+    'What steps still change',
   ])
     assert.ok(page.includes(title), title);
 });
