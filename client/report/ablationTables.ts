@@ -11,118 +11,36 @@ import {
 import { duration, percent, signed, whole } from './format.ts';
 import { type Html, html } from './html.ts';
 
-/** `−7.6 (−14.2 to −1.0)`, in percentage points. */
-const inPoints = ({ value, low, high }: { value: number; low: number; high: number }) =>
-  `${signed(100 * value, 1)} (${signed(100 * low, 1)} to ${signed(100 * high, 1)})`;
-
-/** Whether steps still change answers, and how far they reach. */
-export function movementTable(table: AblationTable, set: string): Html {
-  const arms = table.sets[set]!;
-  return html`<figure class="table">
-    <figcaption>
-      <h3>What steps still change</h3>
-      <p>
-        Same answer again: steps that repeat the answer before, in the mean. Right at some k: what always
-        keeping the best iterate would give, which only a judge could.
-      </p>
-    </figcaption>
-    <table>
-      <thead>
-        <tr>
-          <th>arm</th>
-          ${movementTitles.map((title) => html`<th>${title}</th>`)}
-          <th>right at k = 0</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${armsOf(table)
-          .filter((name) => arms[name])
-          .map(
-            (name) =>
-              html`<tr>
-                <td>${name}</td>
-                ${movementCells(arms[name]!).map((cell) => html`<td>${cell}</td>`)}
-                <td>${percent(arms[name]!.depths[0]!.accuracy.value)}</td>
-              </tr>`,
-          )}
-      </tbody>
-    </table>
-  </figure>`;
+interface ArmTable {
+  title: string;
+  note: string;
+  /** Something to be worried about. */
+  warning?: string | null;
+  /** Of the columns after the arm's name. */
+  titles: readonly string[];
+  /** An arm, and its cells. */
+  rows: readonly (readonly [string, ...(string | Html)[]])[];
 }
 
-/** Accuracy at the depths a reader compares, and what was corrected and broken. */
-export function accuracyTable(table: AblationTable, set: string): Html {
-  const arms = table.sets[set]!;
-  const last = Math.max(...Object.values(arms).map(({ depths }) => depths.length - 1));
-  const shown = comparedDepths(last);
-  const failed = failedLine(table, set);
+/** A line an arm. */
+function armTable({ title, note, warning = null, titles, rows }: ArmTable): Html {
   return html`<figure class="table">
     <figcaption>
-      <h3>Accuracy, ± standard deviation over seeds</h3>
-      <p>Corrected: problems answered better at k = ${last} than at k = 0. Broken: worse. Over all seeds.</p>
-      ${failed !== null && html`<p class="bad">${failed}.</p>`}
+      <h3>${title}</h3>
+      <p>${note}</p>
+      ${warning !== null && html`<p class="bad">${warning}.</p>`}
     </figcaption>
     <table>
       <thead>
         <tr>
-          <th>arm</th>
-          ${shown.map((k) => html`<th>k = ${k}</th>`)}
-          <th>Δ, points</th>
-          <th>corrected, broken</th>
+          ${['arm', ...titles].map((each) => html`<th>${each}</th>`)}
         </tr>
       </thead>
       <tbody>
-        ${armsOf(table)
-          .filter((name) => arms[name])
-          .map((name) => {
-            const { depths } = arms[name]!;
-            const end = depths[last]!;
-            return html`<tr>
-              <td>${name}</td>
-              ${shown.map((k) => {
-                const { accuracy, deviation } = depths[k]!;
-                return html`<td>
-                  ${deviation === null ? percent(accuracy.value) : `${(100 * accuracy.value).toFixed(1)} ± ${(100 * deviation).toFixed(1)}`}
-                </td>`;
-              })}
-              <td>${inPoints(end.change)}</td>
-              <td><span class="good">+${end.corrected}</span> <span class="bad">−${end.broken}</span></td>
-            </tr>`;
-          })}
-      </tbody>
-    </table>
-  </figure>`;
-}
-
-/** What the other arms have more than the first. */
-export function differences(table: AblationTable, set: string): Html | false {
-  const compared = table.arms.flatMap((name) => {
-    const against = table.sets[set]![name]?.against;
-    return against ? [{ name, against }] : [];
-  });
-  if (compared.length === 0) return false;
-  const cell = (difference: (typeof compared)[number]['against']['first']) =>
-    html`<td>${inPoints(difference)}, p ${difference.p.toFixed(3)}</td>`;
-  return html`<figure class="table">
-    <figcaption>
-      <h3>More than ${table.arms[0]!}</h3>
-      <p>The same seeds and problems resampled for both; p is two-sided and of one comparison alone.</p>
-    </figcaption>
-    <table>
-      <thead>
-        <tr>
-          <th>arm</th>
-          <th>at k = 0, points</th>
-          <th>at the last k</th>
-          <th>of Δ</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${compared.map(
-          ({ name, against }) =>
+        ${rows.map(
+          (cells) =>
             html`<tr>
-              <td>${name}</td>
-              ${cell(against.first)} ${cell(against.last)} ${cell(against.change)}
+              ${cells.map((cell) => html`<td>${cell}</td>`)}
             </tr>`,
         )}
       </tbody>
@@ -130,68 +48,93 @@ export function differences(table: AblationTable, set: string): Html | false {
   </figure>`;
 }
 
+/** `−7.6 (−14.2 to −1.0)`, in percentage points. */
+const inPoints = ({ value, low, high }: { value: number; low: number; high: number }) =>
+  `${signed(100 * value, 1)} (${signed(100 * low, 1)} to ${signed(100 * high, 1)})`;
+
+/** Accuracy at the depths a reader compares, and what was corrected and broken. */
+export function accuracyTable(table: AblationTable, set: string): Html {
+  const arms = table.sets[set]!;
+  const last = Math.max(...Object.values(arms).map(({ depths }) => depths.length - 1));
+  const shown = comparedDepths(last);
+  return armTable({
+    title: 'Accuracy, ± standard deviation over seeds',
+    note: `Corrected: problems answered better at k = ${last} than at k = 0. Broken: worse. Over all seeds.`,
+    warning: failedLine(table, set),
+    titles: [...shown.map((k) => `k = ${k}`), 'Δ, points', 'corrected, broken'],
+    rows: armsOf(table).flatMap((name) => {
+      if (!arms[name]) return [];
+      const { depths } = arms[name];
+      const end = depths[last]!;
+      const accuracies = shown.map((k) => {
+        const { accuracy, deviation } = depths[k]!;
+        return deviation === null
+          ? percent(accuracy.value)
+          : `${(100 * accuracy.value).toFixed(1)} ± ${(100 * deviation).toFixed(1)}`;
+      });
+      const counts = html`<span class="good">+${end.corrected}</span>
+        <span class="bad">−${end.broken}</span>`;
+      return [[name, ...accuracies, inPoints(end.change), counts] as const];
+    }),
+  });
+}
+
+/** Whether steps still change answers, and how far they reach. */
+export function movementTable(table: AblationTable, set: string): Html {
+  const arms = table.sets[set]!;
+  return armTable({
+    title: 'What steps still change',
+    note: 'Same answer again: steps that repeat the answer before, in the mean. Right at some k: what always keeping the best iterate would give, which only a judge could.',
+    titles: [...movementTitles, 'right at k = 0'],
+    rows: armsOf(table).flatMap((name) =>
+      arms[name]
+        ? [[name, ...movementCells(arms[name]), percent(arms[name].depths[0]!.accuracy.value)] as const]
+        : [],
+    ),
+  });
+}
+
+/** What the other arms have more than the first. */
+export function differences(table: AblationTable, set: string): Html | false {
+  const rows = table.arms.flatMap((name) => {
+    const against = table.sets[set]![name]?.against;
+    if (!against) return [];
+    const cells = [against.first, against.last, against.change].map(
+      (difference) => `${inPoints(difference)}, p ${difference.p.toFixed(3)}`,
+    );
+    return [[name, ...cells] as const];
+  });
+  return (
+    rows.length > 0 &&
+    armTable({
+      title: `More than ${table.arms[0]!}`,
+      note: 'The same seeds and problems resampled for both; p is two-sided and of one comparison alone.',
+      titles: ['at k = 0, points', 'at the last k', 'of Δ'],
+      rows,
+    })
+  );
+}
+
 /** How the arms were trained. */
-export function trainingTable(table: AblationTable): Html {
-  return html`<figure class="table">
-    <figcaption>
-      <h3>How training went</h3>
-      <p>
-        Groups whose rewards differed; entropy of the last update, in nats a token; the task buffer at the
-        end: entries, their depth, their learnability S, and how many of them the next selection is as good as
-        evenly spread over.
-      </p>
-    </figcaption>
-    <table>
-      <thead>
-        <tr>
-          <th>arm</th>
-          ${trainingTitles.map((title) => html`<th>${title}</th>`)}
-        </tr>
-      </thead>
-      <tbody>
-        ${table.arms
-          .filter((name) => table.training[name])
-          .map(
-            (name) =>
-              html`<tr>
-                <td>${name}</td>
-                ${trainingCells(table.training[name]!).map((cell) => html`<td>${cell}</td>`)}
-              </tr>`,
-          )}
-      </tbody>
-    </table>
-  </figure>`;
+export function trainingTable({ arms, training }: AblationTable): Html {
+  return armTable({
+    title: 'How training went',
+    note: 'Groups whose rewards differed; entropy of the last update, in nats a token; the task buffer at the end: entries, their depth, their learnability S, and how many of them the next selection is as good as evenly spread over.',
+    titles: trainingTitles,
+    rows: arms.flatMap((name) => (training[name] ? [[name, ...trainingCells(training[name])] as const] : [])),
+  });
 }
 
 /** What their runs cost. */
-export function costTable(table: AblationTable): Html {
-  return html`<figure class="table">
-    <figcaption>
-      <h3>What a run cost</h3>
-      <p>Mean over an arm’s runs; seconds of all steps, on whatever machine made them.</p>
-    </figcaption>
-    <table>
-      <thead>
-        <tr>
-          <th>arm</th>
-          <th>prompt tokens</th>
-          <th>sampled tokens</th>
-          <th>time</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${table.arms
-          .filter((name) => table.cost[name])
-          .map((name) => {
-            const { promptTokens, completionTokens, seconds } = table.cost[name]!;
-            return html`<tr>
-              <td>${name}</td>
-              <td>${whole(promptTokens)}</td>
-              <td>${whole(completionTokens)}</td>
-              <td>${duration(seconds)}</td>
-            </tr>`;
-          })}
-      </tbody>
-    </table>
-  </figure>`;
+export function costTable({ arms, cost }: AblationTable): Html {
+  return armTable({
+    title: 'What a run cost',
+    note: 'Mean over an arm’s runs; seconds of all steps, on whatever machine made them.',
+    titles: ['prompt tokens', 'sampled tokens', 'time'],
+    rows: arms.flatMap((name) => {
+      if (!cost[name]) return [];
+      const { promptTokens, completionTokens, seconds } = cost[name];
+      return [[name, whole(promptTokens), whole(completionTokens), duration(seconds)] as const];
+    }),
+  });
 }
