@@ -1,3 +1,4 @@
+import type { RewardConfig } from '../../workflows/contract/config.ts';
 import type { StepKind } from './types.ts';
 
 /** ExIt §3: the verified quality itself (math, tool use), or the normalised improvement (ML engineering). */
@@ -11,6 +12,10 @@ export interface RewardRule {
    */
   minHeadroom: number;
 }
+
+/** The mode a configuration asks for: one by name, or the domain's (decision 2). */
+export const rewardModeOf = ({ mode }: RewardConfig, ofDomain: RewardMode): RewardMode =>
+  mode === 'domain' ? ofDomain : mode;
 
 /** Under this much headroom nothing is left to improve, and the paper's quotient is undefined (decision 1). */
 const exhausted = 1e-6;

@@ -5,7 +5,7 @@ import { advantages } from './advantages.ts';
 import { diversity, withBonus } from './diversity.ts';
 import { expand, type Arrival } from './insertion.ts';
 import { learnability } from './learnability.ts';
-import { isExhausted, rewardOf, type RewardMode, type RewardRule } from './rewards.ts';
+import { isExhausted, rewardOf, type RewardMode, type RewardRule, rewardModeOf } from './rewards.ts';
 import { mean } from './statistics.ts';
 import { strategyOf } from './strategies/index.ts';
 import type { Conservation, Curriculum, Draw, Instance, Outcome, ScoredGroup } from './types.ts';
@@ -70,8 +70,8 @@ export function scoreGroups({
   cursor,
 }: Generation): Scored {
   assertComplete(draws, outcomes, config.sampling.rolloutsPerPrompt);
-  const { mode, minHeadroom } = config.reward;
-  const rule: RewardRule = { mode: mode === 'domain' ? domainReward : mode, minHeadroom };
+  const { minHeadroom } = config.reward;
+  const rule: RewardRule = { mode: rewardModeOf(config.reward, domainReward), minHeadroom };
   const groups = draws.map((draw, index) => scoreGroup(draw, outcomes[index]!, rule, config));
   const arrivals = draws.flatMap((draw, index): Arrival[] => {
     const { dropped, learnability: score, meanQuality: passRate } = groups[index]!;

@@ -2,10 +2,11 @@ import { Command } from 'commander';
 import { assumptions, type Assumption, type Part } from '../../activities/curriculum/assumptions/index.ts';
 import { rulesOf, strategyInWords, type Rule } from '../../activities/curriculum/method/index.ts';
 import { paperValues, type PaperValue } from '../../activities/curriculum/paper.ts';
+import { rewardModeOf } from '../../activities/curriculum/rewards.ts';
 import { openDomain } from '../../activities/domains/open.ts';
 import type { Domain } from '../../activities/domains/domain.ts';
 import type { RunConfig } from '../../workflows/contract/config.ts';
-import { SelectionConfig } from '../../workflows/contract/selection.ts';
+import { keepsBuffer, SelectionConfig } from '../../workflows/contract/selection.ts';
 import { repeated } from '../arguments.ts';
 import { readRunConfig } from '../config.ts';
 import { fields, print, printJson, table, width } from '../terminal.ts';
@@ -65,10 +66,10 @@ export function explain(config: RunConfig): Explanation {
 /** Which parts of the method a configuration has. */
 function partsOf({ curriculum, reward, training }: RunConfig, domain: Domain): Record<Part, boolean> {
   return {
-    buffer: !['uniform', 'igrpo'].includes(curriculum.selection.name),
+    buffer: keepsBuffer(curriculum.selection),
     selfIteration: curriculum.selfIteration,
     diversityBonus: curriculum.diversityBonus !== null,
-    improvement: (reward.mode === 'domain' ? domain.rewardMode : reward.mode) === 'improvement',
+    improvement: rewardModeOf(reward, domain.rewardMode) === 'improvement',
     kl: training.klCoefficient > 0,
     episodes: domain.maxTurns > 1,
   };

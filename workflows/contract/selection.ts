@@ -73,3 +73,9 @@ export type SelectionOf<Name extends SelectionConfig['name']> = Extract<Selectio
 /** How many drafts a prompt gets before its rollouts; null where there is no draft stage. */
 export const draftsOf = (selection: SelectionConfig): number | null =>
   selection.name === 'igrpo' ? selection.drafts : null;
+
+/** Whether a task buffer is kept and drawn from. */
+export const keepsBuffer = (
+  selection: SelectionConfig,
+): selection is Exclude<SelectionConfig, { name: 'uniform' | 'igrpo' }> =>
+  selection.name !== 'uniform' && selection.name !== 'igrpo';

@@ -1,5 +1,7 @@
 import type { RunConfig } from '../../../workflows/contract/config.ts';
+import { keepsBuffer } from '../../../workflows/contract/selection.ts';
 import type { Domain } from '../../domains/domain.ts';
+import { rewardModeOf } from '../rewards.ts';
 import type { Rule } from './rule.ts';
 import { keptBy, selection, selectionFile } from './selection.ts';
 
@@ -60,8 +62,8 @@ function step({ curriculum }: RunConfig): Rule | null {
   };
 }
 
-function reward({ reward: { mode } }: RunConfig, ofDomain: Domain['rewardMode']): Rule {
-  const improvement = (mode === 'domain' ? ofDomain : mode) === 'improvement';
+function reward({ reward: config }: RunConfig, ofDomain: Domain['rewardMode']): Rule {
+  const improvement = rewardModeOf(config, ofDomain) === 'improvement';
   return {
     name: 'reward',
     formula: improvement
@@ -85,7 +87,7 @@ function learnability({ curriculum: { scoreOn } }: RunConfig): Rule {
 }
 
 function buffer({ curriculum: { selection } }: RunConfig): Rule | null {
-  if (selection.name === 'uniform' || selection.name === 'igrpo') return null;
+  if (!keepsBuffer(selection)) return null;
   return {
     name: 'buffer',
     formula: [`B′ = top_N (B ∪ {m′, m+}) by ${keptBy(selection)}; m′: measured S, m+: its parent's`],

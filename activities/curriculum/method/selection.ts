@@ -1,5 +1,9 @@
 import type { RunConfig } from '../../../workflows/contract/config.ts';
-import type { SelectionConfig, SelectionOf } from '../../../workflows/contract/selection.ts';
+import {
+  keepsBuffer,
+  type SelectionConfig,
+  type SelectionOf,
+} from '../../../workflows/contract/selection.ts';
 import type { Rule } from './rule.ts';
 
 const strategyFile = (name: string) => `activities/curriculum/strategies/${name}.ts`;
@@ -92,7 +96,7 @@ export const selectionFile = 'activities/curriculum/selection.ts';
 /** How a generation's prompts are drawn. */
 export function selection({ curriculum }: RunConfig): Rule {
   const { selection } = curriculum;
-  if (selection.name === 'uniform' || selection.name === 'igrpo')
+  if (!keepsBuffer(selection))
     return {
       name: 'select',
       formula: ['every prompt: the next base task of a seeded permutation, a new one each epoch'],
