@@ -6,11 +6,9 @@ import {
   log,
   ParentClosePolicy,
   WorkflowIdReusePolicy,
-  type ChildWorkflowHandle,
-  type Workflow,
 } from '@temporalio/workflow';
 import type { RunProgress } from './contract/progress.ts';
-import { setPaused } from './gate.ts';
+import { setPaused, type Line } from './gate.ts';
 import { steps } from './policies.ts';
 
 /** Of a generation or evaluation that a run has at work. */
@@ -23,12 +21,12 @@ export const childOptions = {
 /** Makes the child known; a pause or resume that came while it was being started found nobody to tell. */
 export async function childStarted(
   progress: RunProgress,
-  child: Pick<ChildWorkflowHandle<Workflow>, 'workflowId' | 'signal'>,
+  tell: Line,
+  workflowId: string,
   pausedAtStart: boolean,
 ): Promise<void> {
-  progress.child = child.workflowId;
-  if ((progress.status === 'paused') !== pausedAtStart)
-    await child.signal(setPaused, !pausedAtStart).catch(ignoreClosed);
+  progress.child = workflowId;
+  if ((progress.status === 'paused') !== pausedAtStart) await tell(workflowId, setPaused, !pausedAtStart);
 }
 
 /** Keeps the closed child's history beside the run: what happened stays known when Temporal forgets it. */
@@ -46,9 +44,6 @@ export async function closeChild(progress: RunProgress, summary: string): Promis
     log.warn(`The history of ${workflowId} was not kept`, { reason: rootOf(error).message });
   }
 }
-
-/** A child that has just closed cannot be signalled; it has nothing left to pause. */
-export function ignoreClosed(): void {}
 
 /** The typed failure at the bottom of Temporal's wrapping, so that the run's own failure says what happened. */
 export function rootOf(error: unknown): ApplicationFailure {

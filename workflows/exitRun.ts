@@ -7,7 +7,6 @@ import {
   continueAsNew,
   defineQuery,
   defineUpdate,
-  getExternalWorkflowHandle,
   isCancellation,
   log,
   setCurrentDetails,
@@ -18,7 +17,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { defineSearchAttributeKey } from '@temporalio/common';
-import { childOptions, childStarted, closeChild, ignoreClosed, rootOf } from './child.ts';
+import { childOptions, childStarted, closeChild, rootOf } from './child.ts';
 import type { RunConfig } from './contract/config.ts';
 import {
   continuedStatus,
@@ -40,7 +39,7 @@ import { draftsOf } from './contract/selection.ts';
 import { parseRunConfig } from './contract/validate.ts';
 import { runDetails } from './details.ts';
 import { evaluation } from './evaluation.ts';
-import { runPaused, setPaused } from './gate.ts';
+import { openLine, runPaused, setPaused, type Line } from './gate.ts';
 import { generation } from './generation.ts';
 import { alarmsOf } from './guards.ts';
 import { steps } from './policies.ts';
@@ -103,19 +102,16 @@ export async function exitRun(input: unknown, continued?: Continuation): Promise
     upsertSearchAttributes([{ key: attribute.status, value: status }]);
     setCurrentDetails(runDetails(progress));
   };
+  const tell = openLine();
   /** Whoever waits for this run should know that it waits, too. */
   const tellParent = async (why: string | null) => {
     const { parent } = workflowInfo();
-    if (parent)
-      await getExternalWorkflowHandle(parent.workflowId)
-        .signal(runPaused, workflowId, why)
-        .catch(ignoreClosed);
+    if (parent) await tell(parent.workflowId, runPaused, workflowId, why);
   };
   const steer = async (paused: boolean) => {
     show(paused ? 'paused' : 'running');
     await tellParent(paused ? 'paused by hand' : null);
-    if (progress.child)
-      await getExternalWorkflowHandle(progress.child).signal(setPaused, paused).catch(ignoreClosed);
+    if (progress.child) await tell(progress.child, setPaused, paused);
   };
   const answer = (message: string): SteeringAnswer => ({
     status: progress.status,
@@ -177,7 +173,7 @@ export async function exitRun(input: unknown, continued?: Continuation): Promise
     );
     const evaluateIfDue = async () => {
       const newest = progress.head?.generation ?? 0;
-      if (evaluationDue(config, newest, progress.evaluations)) await evaluate(config, progress);
+      if (evaluationDue(config, newest, progress.evaluations)) await evaluate(config, progress, tell);
     };
     await evaluateIfDue();
 
@@ -197,7 +193,7 @@ export async function exitRun(input: unknown, continued?: Continuation): Promise
           stopAt < config.generations ? { ...carried, stopAt } : carried,
         );
       }
-      const alarms = await makeGeneration(config, progress, progress.head);
+      const alarms = await makeGeneration(config, progress, progress.head, tell);
       show();
       await evaluateIfDue();
       if (alarms.length === 0) continue;
@@ -208,7 +204,7 @@ export async function exitRun(input: unknown, continued?: Continuation): Promise
       await tellParent(progress.alarm);
     }
     if (progress.evaluations.at(-1)?.generation !== progress.head.generation)
-      await evaluate(config, progress);
+      await evaluate(config, progress, tell);
   } catch (error) {
     // How the SDK leaves this execution for the next one: not a failure.
     if (error instanceof ContinueAsNew) throw error;
@@ -228,7 +224,12 @@ export async function exitRun(input: unknown, continued?: Continuation): Promise
 }
 
 /** Returns what is wrong with it. */
-async function makeGeneration(config: RunConfig, progress: RunProgress, head: Head): Promise<string[]> {
+async function makeGeneration(
+  config: RunConfig,
+  progress: RunProgress,
+  head: Head,
+  tell: Line,
+): Promise<string[]> {
   const number = head.generation + 1;
   const drafts = draftsOf(config.curriculum.selection);
   const paused = progress.status === 'paused';
@@ -249,7 +250,7 @@ async function makeGeneration(config: RunConfig, progress: RunProgress, head: He
       },
     ],
   });
-  await childStarted(progress, child, paused);
+  await childStarted(progress, tell, child.workflowId, paused);
   const committed = await child.result();
   progress.head = committed.head;
   progress.rewards.push(committed.meanReward);
@@ -266,7 +267,7 @@ async function makeGeneration(config: RunConfig, progress: RunProgress, head: He
   return alarms;
 }
 
-async function evaluate(config: RunConfig, progress: RunProgress): Promise<void> {
+async function evaluate(config: RunConfig, progress: RunProgress, tell: Line): Promise<void> {
   const { head } = progress;
   if (!head || config.evaluation.tasks === 0) return;
   const paused = progress.status === 'paused';
@@ -276,7 +277,7 @@ async function evaluate(config: RunConfig, progress: RunProgress): Promise<void>
     staticSummary: `evaluation of generation ${head.generation}, k = 0…${config.evaluation.depth}`,
     args: [{ policy: { run: progress.runKey, generation: head.generation } }, { paused }],
   });
-  await childStarted(progress, child, paused);
+  await childStarted(progress, tell, child.workflowId, paused);
   const { accuracy } = await child.result();
   progress.evaluations = keptEvaluations([
     ...progress.evaluations,

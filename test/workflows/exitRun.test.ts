@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { ApplicationFailure } from '@temporalio/common';
+import { test as limited } from 'node:test';
+import { WorkflowUpdateStage } from '@temporalio/client';
+import { ApplicationFailure, defaultPayloadConverter } from '@temporalio/common';
 import { findHead } from '../../activities/artifacts/manifests.ts';
 import { cancelRun, keptOf, steer } from '../../client/steering.ts';
 import { takeUp } from '../../client/takeUp.ts';
@@ -13,6 +14,10 @@ const runs = await connectQuickRuns();
 const config: RunConfig = { ...tinyConfig, generations: 4 };
 const everyOther = { ...config.evaluation, every: 2 };
 const soon = { everyMs: 20, timeoutMs: 60_000 };
+/** What these tests look for are waits without an end. */
+const test = (name: string, body: () => Promise<void>) => {
+  void limited(name, { timeout: 90_000 }, body);
+};
 
 async function start(name: string, changes: Partial<RunConfig> = {}) {
   const id = `${name}-${process.pid}`;
@@ -115,6 +120,29 @@ test('stop of a paused run after a later generation leaves it paused, and says s
   assert.equal(message, 'The run ends after generation 3 is committed, once it is resumed.');
   await handle.executeUpdate('resume');
   assert.deepEqual(await outcomeOf(id), { status: 'stopped', head: 3, evaluated: [0, 3] });
+});
+
+test('what a run tells its generation arrives in the order it was told', async () => {
+  const goOn = runs.hold('update', 1);
+  const { handle, id } = await start('told', { generations: 1 });
+  await until(
+    'the generation is known',
+    async () => (await progressOf(runs.client, id)).child === `${id}/gen-0001`,
+    soon,
+  );
+  const told = Array.from({ length: 20 }, (_, time) => time % 2 === 0);
+  for (const paused of told)
+    await handle.startUpdate(paused ? 'pause' : 'resume', { waitForStage: WorkflowUpdateStage.ACCEPTED });
+  const heard = async () => {
+    const { events } = await runs.client.workflow.getHandle(`${id}/gen-0001`).fetchHistory();
+    return (events ?? []).flatMap(({ workflowExecutionSignaledEventAttributes: signal }) =>
+      signal ? [defaultPayloadConverter.fromPayload<boolean>(signal.input!.payloads![0]!)] : [],
+    );
+  };
+  await until('all of it is heard', async () => (await heard()).length === told.length, soon);
+  goOn();
+  assert.deepEqual(await heard(), told);
+  assert.deepEqual(await outcomeOf(id), { status: 'completed', head: 1, evaluated: [0, 1] });
 });
 
 test('stop of a run that paused by itself ends it; the alarm stays known', async () => {
