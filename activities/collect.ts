@@ -1,5 +1,5 @@
 import { shaOf } from '../workflows/contract/ref.ts';
-import { CollectResult, type CollectInput } from '../workflows/contract/steps.ts';
+import { CollectResult, type CollectInput } from '../workflows/contract/evaluationSteps.ts';
 import { readDepths } from './answers.ts';
 import { canonicalJson } from './artifacts/canonical.ts';
 import { keys } from './artifacts/keys.ts';

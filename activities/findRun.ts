@@ -1,5 +1,5 @@
 import { TypedFailure } from '../workflows/contract/failures.ts';
-import type { FindRunInput, FindRunResult } from '../workflows/contract/steps.ts';
+import type { FindRunInput, FindRunResult } from '../workflows/contract/evaluationSteps.ts';
 import { hashOf } from './artifacts/canonical.ts';
 import { findHead, findRunKey } from './artifacts/manifests.ts';
 import { continuationOf } from './continuation.ts';

@@ -1,4 +1,4 @@
-import type { Activities } from '../workflows/contract/steps.ts';
+import type { Activities } from '../workflows/contract/activities.ts';
 import { withHeartbeat } from './boundary.ts';
 import { collect } from './collect.ts';
 import { commit } from './commit.ts';

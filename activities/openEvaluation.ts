@@ -2,12 +2,8 @@ import type { EvaluationRequest, ProblemFile } from '../workflows/contract/evalu
 import { taskCounts, unanswered, type DomainConfig, type DomainOf } from '../workflows/contract/domain.ts';
 import { TypedFailure } from '../workflows/contract/failures.ts';
 import type { Head } from '../workflows/contract/ref.ts';
-import {
-  OpenEvaluationResult,
-  type From,
-  type OpenEvaluationInput,
-  type Place,
-} from '../workflows/contract/steps.ts';
+import type { From, Place } from '../workflows/contract/steps.ts';
+import { OpenEvaluationResult, type OpenEvaluationInput } from '../workflows/contract/evaluationSteps.ts';
 import { legibleBytes } from './artifacts/canonical.ts';
 import type { EvaluationSetting } from './artifacts/evaluation.ts';
 import { keys } from './artifacts/keys.ts';

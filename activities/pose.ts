@@ -1,5 +1,6 @@
 import { shaOf } from '../workflows/contract/ref.ts';
-import { PlanResult, type PoseInput } from '../workflows/contract/steps.ts';
+import { PlanResult } from '../workflows/contract/steps.ts';
+import type { PoseInput } from '../workflows/contract/evaluationSteps.ts';
 import { keys } from './artifacts/keys.ts';
 import { once } from './artifacts/once.ts';
 import { decodeRollouts } from './artifacts/parquet.ts';

@@ -1,5 +1,5 @@
 import { shaOf } from '../workflows/contract/ref.ts';
-import { SummariseResult, type SummariseInput } from '../workflows/contract/steps.ts';
+import { SummariseResult, type SummariseInput } from '../workflows/contract/evaluationSteps.ts';
 import { readDepths, type Answer } from './answers.ts';
 import { legibleBytes } from './artifacts/canonical.ts';
 import type { EvaluationSummary } from './artifacts/evaluation.ts';

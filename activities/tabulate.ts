@@ -4,7 +4,7 @@ import {
   type Tabulated,
   type TabulateInput,
   type TabulateResult,
-} from '../workflows/contract/steps.ts';
+} from '../workflows/contract/evaluationSteps.ts';
 import type { AblationTable, ArmTraining } from './artifacts/ablation.ts';
 import { legibleBytes } from './artifacts/canonical.ts';
 import { keys } from './artifacts/keys.ts';

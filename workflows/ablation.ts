@@ -23,7 +23,8 @@ import {
 } from './contract/ablation.ts';
 import type { DomainConfig } from './contract/domain.ts';
 import { isFinished } from './contract/progress.ts';
-import type { FindRunInput, From, Tabulated } from './contract/steps.ts';
+import type { From } from './contract/steps.ts';
+import type { FindRunInput, Tabulated } from './contract/evaluationSteps.ts';
 import { evaluation } from './evaluation.ts';
 import { exitRun } from './exitRun.ts';
 import { runPaused } from './gate.ts';

@@ -1,5 +1,7 @@
-import { EvaluationRequest, type EvaluationResult } from './contract/evaluation.ts';
-import type { OpenEvaluationResult, Played } from './contract/steps.ts';
+import type { EvaluationResult } from './contract/evaluationSteps.ts';
+import { EvaluationRequest } from './contract/evaluation.ts';
+import type { Played } from './contract/steps.ts';
+import type { OpenEvaluationResult } from './contract/evaluationSteps.ts';
 import { open, parseRequest, partOf, play, playDepths, showDepths } from './depths.ts';
 import { openGate } from './gate.ts';
 import { steps } from './policies.ts';

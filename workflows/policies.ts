@@ -1,7 +1,7 @@
 import { proxyActivities, type ActivityOptions } from '@temporalio/workflow';
 import { nonRetryableTypes } from './contract/failures.ts';
 import { taskQueues } from './contract/names.ts';
-import type { Activities } from './contract/steps.ts';
+import type { Activities } from './contract/activities.ts';
 
 /** Typed failures that no attempt can mend end the run at once; everything else is tried again. */
 const retry = (maximumAttempts: number) => ({

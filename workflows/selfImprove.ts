@@ -1,4 +1,5 @@
-import { SelfImproveRequest, type SelfImproveResult } from './contract/evaluation.ts';
+import type { SelfImproveResult } from './contract/evaluationSteps.ts';
+import { SelfImproveRequest } from './contract/evaluation.ts';
 import { open, parseRequest, partOf, playDepths, showDepths } from './depths.ts';
 import { openGate } from './gate.ts';
 import { steps } from './policies.ts';

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { StepProgress } from '../../workflows/contract/progress.ts';
-import type { SelfImproveRequest, SelfImproveResult } from '../../workflows/contract/evaluation.ts';
+import type { SelfImproveResult } from '../../workflows/contract/evaluationSteps.ts';
+import type { SelfImproveRequest } from '../../workflows/contract/evaluation.ts';
 import { runName } from '../arguments.ts';
 import { openStore, withTemporal } from '../connect.ts';
 import { exitCodes } from '../exit.ts';

@@ -9,7 +9,7 @@ import { decodeEvaluation } from '../../activities/artifacts/parquet.ts';
 import { listAllRuns } from '../../client/record.ts';
 import { connectTemporal, type Temporal } from '../../client/temporal.ts';
 import { taskQueues } from '../../workflows/contract/names.ts';
-import type { EvaluationResult, SelfImproveResult } from '../../workflows/contract/evaluation.ts';
+import type { EvaluationResult, SelfImproveResult } from '../../workflows/contract/evaluationSteps.ts';
 import { connectWithWorker, smallConfig } from './harness.ts';
 
 const harness = await connectWithWorker();

@@ -8,7 +8,7 @@ import { commitManifest, findManifest } from '../../activities/artifacts/manifes
 import { connectStore } from '../../activities/artifacts/minioStore.ts';
 import { connectTemporal, type Temporal } from '../../client/temporal.ts';
 import { taskQueues } from '../../workflows/contract/names.ts';
-import type { Activities } from '../../workflows/contract/steps.ts';
+import type { Activities } from '../../workflows/contract/activities.ts';
 import { content, evaluationSummary, observed } from '../artifacts/made.ts';
 import { testServices } from '../services.ts';
 

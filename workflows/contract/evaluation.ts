@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { RunConfig } from './config.ts';
 import { DomainConfig } from './domain.ts';
 import { Ref } from './ref.ts';
-import type { CollectResult, SummariseResult } from './steps.ts';
 
 const count = z.int().positive();
 export const depth = z.int().nonnegative().max(64);
@@ -77,18 +76,3 @@ export type EvaluationRequest = z.infer<typeof EvaluationRequest>;
 /** The input of the workflow `selfImprove`: problems in, answers out that the policy improved K times. */
 export const SelfImproveRequest = z.strictObject({ ...playing, problems: ProblemFile });
 export type SelfImproveRequest = z.infer<typeof SelfImproveRequest>;
-
-/** What `evaluation` returns: where its record is, and the curve. */
-export interface EvaluationResult extends SummariseResult {
-  runKey: string;
-  generation: number;
-  /** Absent when it is the run's own. */
-  name?: string;
-}
-
-/** What `selfImprove` returns. */
-export interface SelfImproveResult extends CollectResult {
-  runKey: string;
-  generation: number;
-  name: string;
-}
