@@ -95,6 +95,7 @@ export function createGraderPool({
           while (queue.length > 0) {
             const grader = await acquire(signal);
             try {
+              signal?.throwIfAborted(); // It may have been while a process was started.
               if (queue.length > 0) await gradeBatch(grader);
             } finally {
               release(grader);

@@ -93,14 +93,19 @@ export async function startGrader(domainModule: URL): Promise<Grader> {
       let opened = false;
       let place = 0;
       let deadline: NodeJS.Timeout | undefined;
+      let lastLook: NodeJS.Immediate | undefined;
       const abort = () => void kill();
       try {
         return await new Promise<BatchEnd>((resolve) => {
           const waitAtMost = (limitMs: number, otherwise: BatchEnd) => {
             clearTimeout(deadline);
+            clearImmediate(lastLook);
             deadline = setTimeout(() => {
-              resolve(otherwise);
-              void kill();
+              // Was it us who were busy all the time? What has arrived by now is read first.
+              lastLook = setImmediate(() => {
+                resolve(otherwise);
+                void kill();
+              });
             }, limitMs);
           };
           onMessage = (message) => {
@@ -129,6 +134,7 @@ export async function startGrader(domainModule: URL): Promise<Grader> {
         });
       } finally {
         clearTimeout(deadline);
+        clearImmediate(lastLook);
         signal?.removeEventListener('abort', abort);
         onMessage = () => {};
       }

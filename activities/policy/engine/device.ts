@@ -49,6 +49,7 @@ export async function openDevice(options: DeviceOptions): Promise<Device> {
     const before = lastTurn;
     const turn = (async () => {
       await waitFor(before, call.signal);
+      call.signal?.throwIfAborted();
       if (closed) throw closedFailure();
       if (!engine?.alive) engine = new EngineProcess(settings);
       const named = blobs.filter((blob) => blob !== null);

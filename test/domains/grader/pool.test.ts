@@ -61,6 +61,21 @@ test('only the item that hangs fails', async () => {
   assert.deepEqual(brief(answers), [0.5, late, 0.25, late, 1, 0.75]);
 });
 
+test('an answer that came in time counts, also when nobody had the time to read it', async () => {
+  const busy = createGraderPool({ domainModule: tryingDomain, processes: 1 });
+  await busy.grade(config, items('1'), long);
+  const block = () => {
+    const end = Date.now() + 900;
+    while (Date.now() < end);
+  };
+  const answers = await busy.grade(config, items('0.5', 'soon', '1'), {
+    timeoutMs: 300,
+    onProgress: (done) => done === 1 && setImmediate(block),
+  });
+  await busy.close();
+  assert.deepEqual(brief(answers), [0.5, 0, 1]);
+});
+
 test('only the item that kills its grader fails, on the second death', async () => {
   const answers = await pool.grade(config, items('0.5', 'die', '0.25', '1'), long);
   assert.deepEqual(brief(answers), [0.5, 'the grader process died twice on it (exit code 3)', 0.25, 1]);

@@ -1,7 +1,8 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Domain, OpenDomain } from '../../../activities/domains/domain.ts';
 import { TypedFailure } from '../../../workflows/contract/failures.ts';
 
-/** A domain whose grader does what the answer says: hangs, dies, throws, or gives a quality. */
+/** A domain whose grader does what the answer says: hangs, takes its time, dies, throws, or gives a quality. */
 export const openDomain: OpenDomain = (config): Domain => {
   if (config.name === 'arithmetic' && config.taskSeed === 404)
     throw new TypedFailure('InvalidRunConfig', 'domain.taskSeed: 404 is refused');
@@ -15,10 +16,11 @@ export const openDomain: OpenDomain = (config): Domain => {
     task: (id) => ({ id, family: 'trying', request: [], gold: '' }),
     observe: () => ({ done: true, feedback: null }),
     quote: (response) => response,
-    grade: (_, history) => {
+    grade: async (_, history) => {
       const response = history[0]!.response!;
       if (response === 'hang') for (;;);
       if (response === 'sleep') return new Promise(() => {});
+      if (response === 'soon') await wait(100);
       if (response === 'die') process.exit(3);
       if (response === 'throw') throw new Error('this grader is broken');
       const answer =
@@ -27,7 +29,7 @@ export const openDomain: OpenDomain = (config): Domain => {
           : response === 'env'
             ? JSON.stringify(process.env)
             : response;
-      return Promise.resolve({ quality: Number(response) || 0, verdict: 'ok', answer });
+      return { quality: Number(response) || 0, verdict: 'ok', answer };
     },
   };
 };
