@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { shaOf } from '../workflows/contract/ref.ts';
 import { SummariseResult, type SummariseInput } from '../workflows/contract/evaluationSteps.ts';
 import { readDepths, type Answer } from './answers.ts';
@@ -59,9 +60,10 @@ export function summarise(dependencies: Dependencies) {
           : []),
       ]);
       const answersKPS = answersK.map((answers) => chunks(answers, samplesPerTask));
-      const { accuracyK, passK, correctedK, brokenK, delta } = selfImprovement(
+      const { accuracyK, passK, correctedK, brokenK, delta } = await selfImprovement(
         answersKPS.map((answersPS) => answersPS.map((answers) => answers.map(({ quality }) => quality ?? 0))),
         config.seed,
+        breathe,
       );
       const moved = movement(answersK.map((answers) => answers.map(costOf)));
       const baselinesFailed = failedAmong(fresh ?? []);
@@ -91,10 +93,11 @@ export function summarise(dependencies: Dependencies) {
         delta,
         ...(baselinesFailed > 0 && { baselinesFailed }),
         ...(fresh && {
-          baselines: budgetMatched(
+          baselines: await budgetMatched(
             chainsOf(answersKPS),
             chunks(chunks(fresh.map(costOf), config.evaluation.depth), samplesPerTask),
             config.seed,
+            breathe,
           ),
         }),
       };
@@ -107,6 +110,9 @@ export function summarise(dependencies: Dependencies) {
     });
   };
 }
+
+/** Lets heartbeats and the other activities of this worker have the thread for a moment. */
+const breathe = () => setImmediate();
 
 const movedAt = ({ unchanged, reached }: Movement) => ({ ...(unchanged !== null && { unchanged }), reached });
 

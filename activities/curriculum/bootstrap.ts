@@ -10,19 +10,27 @@ export interface Estimate {
 
 const resamples = 1000;
 
-/** The problems of each resample, drawn with replacement. */
-export function resampledProblems(problems: number, seed: number): number[][] {
+/**
+ * Returns `estimate`: the mean of a value over so many problems, and the 2.5 % and 97.5 % quantiles of its mean over
+ * problems drawn with replacement, the same draws for every value.
+ *
+ * Many values take seconds, which nobody should have to wait for on one thread: `breathe` is awaited before each.
+ */
+export function overProblems(
+  problems: number,
+  seed: number,
+  breathe: () => Promise<void>,
+): (valuesP: readonly number[]) => Promise<Estimate> {
   const random = stream([seed, 'bootstrap']);
-  return Array.from({ length: resamples }, () =>
+  const resampled = Array.from({ length: resamples }, () =>
     Array.from({ length: problems }, () => Math.floor(random() * problems)),
   );
-}
-
-/** The mean over problems, and the 2.5 % and 97.5 % quantiles of the resampled means. */
-export function estimate(valuesP: readonly number[], resampled: readonly (readonly number[])[]): Estimate {
-  return {
-    value: mean(valuesP),
-    ...interval(resampled.map((problems) => mean(problems.map((problem) => valuesP[problem]!)))),
+  return async (valuesP) => {
+    await breathe();
+    return {
+      value: mean(valuesP),
+      ...interval(resampled.map((drawn) => mean(drawn.map((problem) => valuesP[problem]!)))),
+    };
   };
 }
 

@@ -1,4 +1,4 @@
-import { estimate, resampledProblems, type Estimate } from './bootstrap.ts';
+import { overProblems, type Estimate } from './bootstrap.ts';
 import { mean } from './statistics.ts';
 
 /** One answer to a problem, as a budget sees it. */
@@ -40,15 +40,18 @@ export interface BudgetMatched {
  *
  * @param chainsPSK iterates by problem, sample and depth.
  * @param freshPSN independent answers by problem and sample, K for each chain.
+ * @param breathe see `overProblems`.
  */
-export function budgetMatched(
+export async function budgetMatched(
   chainsPSK: readonly (readonly (readonly Iterate[])[])[],
   freshPSN: readonly (readonly (readonly Costed[])[])[],
   seed: number,
-): BudgetMatched[] {
-  const resampled = resampledProblems(chainsPSK.length, seed);
+  breathe: () => Promise<void>,
+): Promise<BudgetMatched[]> {
+  const estimate = overProblems(chainsPSK.length, seed, breathe);
   const depths = chainsPSK[0]?.[0]?.length ?? 0;
-  return Array.from({ length: depths }, (_, k) => {
+  const matched: BudgetMatched[] = [];
+  for (let k = 0; k < depths; k++) {
     const pairsPS = chainsPSK.map((chainsSK, problem) =>
       chainsSK.map((chain, sample) => {
         const iterates = chain.slice(0, k + 1);
@@ -57,20 +60,18 @@ export function budgetMatched(
       }),
     );
     const over = (value: (pair: (typeof pairsPS)[number][number]) => number) =>
-      estimate(
-        pairsPS.map((pairs) => mean(pairs.map(value))),
-        resampled,
-      );
-    return {
+      estimate(pairsPS.map((pairs) => mean(pairs.map(value))));
+    matched.push({
       k,
       answers: mean(pairsPS.flat().map(({ bought }) => bought.length)),
-      resampling: over(({ independent }) => mean(independent.map(({ quality }) => quality))),
-      majority: over(({ bought }) => majority(bought)),
-      bestOf: over(({ bought }) => best(bought)),
-      majorityOfIterates: over(({ iterates }) => majority(iterates)),
-      bestOfIterates: over(({ iterates }) => best(iterates)),
-    };
-  });
+      resampling: await over(({ independent }) => mean(independent.map(({ quality }) => quality))),
+      majority: await over(({ bought }) => majority(bought)),
+      bestOf: await over(({ bought }) => best(bought)),
+      majorityOfIterates: await over(({ iterates }) => majority(iterates)),
+      bestOfIterates: await over(({ iterates }) => best(iterates)),
+    });
+  }
+  return matched;
 }
 
 /** The first of the answers that together have at most so many tokens; one at least. */

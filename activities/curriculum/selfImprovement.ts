@@ -1,4 +1,4 @@
-import { estimate, resampledProblems, type Estimate } from './bootstrap.ts';
+import { overProblems, type Estimate } from './bootstrap.ts';
 import { mean } from './statistics.ts';
 
 /** How answers change over K self-iteration steps (ExIt §5.3). */
@@ -19,11 +19,13 @@ export interface SelfImprovement {
  * samples of one problem are not independent of each other. Pure: the seed decides the resampling.
  *
  * @param qualitiesKPS quality by depth, problem and sample; the same problems and samples at every depth.
+ * @param breathe see `overProblems`.
  */
-export function selfImprovement(
+export async function selfImprovement(
   qualitiesKPS: readonly (readonly (readonly number[])[])[],
   seed: number,
-): SelfImprovement {
+  breathe: () => Promise<void>,
+): Promise<SelfImprovement> {
   const firstPS = qualitiesKPS[0] ?? [];
   const lastPS = qualitiesKPS.at(-1) ?? [];
   const count = (betterPS: readonly (readonly number[])[], thanPS: readonly (readonly number[])[]) =>
@@ -33,15 +35,16 @@ export function selfImprovement(
   const total = (numbers: readonly number[]) => numbers.reduce((sum, value) => sum + value, 0);
   const correctedP = count(lastPS, firstPS);
   const brokenP = count(firstPS, lastPS);
-  const resampled = resampledProblems(firstPS.length, seed);
+  const estimate = overProblems(firstPS.length, seed, breathe);
+  const accuracyK: Estimate[] = [];
+  for (const qualitiesPS of qualitiesKPS) accuracyK.push(await estimate(qualitiesPS.map(mean)));
   return {
-    accuracyK: qualitiesKPS.map((qualitiesPS) => estimate(qualitiesPS.map(mean), resampled)),
+    accuracyK,
     passK: qualitiesKPS.map((qualitiesPS) => mean(qualitiesPS.map((samples) => Math.max(...samples)))),
     correctedK: qualitiesKPS.map((qualitiesPS) => total(count(qualitiesPS, firstPS))),
     brokenK: qualitiesKPS.map((qualitiesPS) => total(count(firstPS, qualitiesPS))),
-    delta: estimate(
+    delta: await estimate(
       firstPS.map((samples, problem) => (correctedP[problem]! - brokenP[problem]!) / samples.length),
-      resampled,
     ),
   };
 }

@@ -2,12 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import {
-  budgetMatched,
+  budgetMatched as resampled,
   majority,
   type Costed,
   type Iterate,
 } from '../../activities/curriculum/budgetMatched.ts';
 import { stream } from '../../activities/random.ts';
+
+const budgetMatched = (chainsPSK: Iterate[][][], freshPSN: Costed[][][], seed: number) =>
+  resampled(chainsPSK, freshPSN, seed, () => Promise.resolve());
 
 const answer = (quality: number, tokens: number, text: string | null): Costed => ({
   quality,
@@ -22,10 +25,10 @@ const chained = (answers: readonly Costed[]): Iterate[] =>
     spent: answers.slice(0, k + 1).reduce((sum, { tokens }) => sum + tokens, 0),
   }));
 
-test('as many independent answers as the iterates have tokens, beginning with the same first answer', () => {
+test('as many independent answers as the iterates have tokens, beginning with the same first answer', async () => {
   const chain = [answer(0, 10, '4'), answer(0, 10, '4'), answer(1, 10, '5')];
   const fresh = [answer(1, 5, '5'), answer(1, 5, '5')];
-  const [first, second, third] = budgetMatched([[chained(chain)]], [[fresh]], 1);
+  const [first, second, third] = await budgetMatched([[chained(chain)]], [[fresh]], 1);
   // 10 tokens: the first answer alone.
   assert.deepEqual([first!.answers, first!.majority.value, first!.bestOf.value], [1, 0, 0]);
   // 20 tokens buy 10 + 5 + 5.
@@ -37,7 +40,7 @@ test('as many independent answers as the iterates have tokens, beginning with th
   assert.deepEqual([third!.majorityOfIterates.value, third!.bestOfIterates.value], [0, 1]);
 });
 
-test('resampling: what one independent answer is worth, however long right and wrong answers are', () => {
+test('resampling: what one independent answer is worth, however long right and wrong answers are', async () => {
   // Right answers of 12 tokens, wrong ones cut off at 48: those that fit into a budget are right more often.
   const random = stream(['budgetMatched test']);
   const drawn = () => (random() < 0.5 ? answer(1, 12, 'right') : answer(0, 48, null));
@@ -45,7 +48,7 @@ test('resampling: what one independent answer is worth, however long right and w
     chain: [drawn(), drawn(), drawn()],
     fresh: [drawn(), drawn()],
   }));
-  const found = budgetMatched(
+  const found = await budgetMatched(
     problems.map(({ chain }) => [chained(chain)]),
     problems.map(({ fresh }) => [fresh]),
     1,
@@ -66,14 +69,14 @@ test('a vote: the most frequent answer, of equals the earliest, no answer no vot
   assert.equal(majority([answer(0, 1, null)]), 0);
 });
 
-test('for any answers: never over the budget, best of n is the most, k = 0 is one answer on both sides', () => {
+test('for any answers: never over the budget, best of n is the most, k = 0 is one answer on both sides', async () => {
   const one = fc.record({
     quality: fc.constantFrom(0, 1),
     tokens: fc.integer({ min: 1, max: 40 }),
     answer: fc.constantFrom('1', '2', '3', null),
   });
-  fc.assert(
-    fc.property(
+  await fc.assert(
+    fc.asyncProperty(
       fc
         .integer({ min: 1, max: 4 })
         .chain((depth) =>
@@ -85,8 +88,8 @@ test('for any answers: never over the budget, best of n is the most, k = 0 is on
             { minLength: 1, maxLength: 5 },
           ),
         ),
-      (pairs) => {
-        const found = budgetMatched(
+      async (pairs) => {
+        const found = await budgetMatched(
           pairs.map(([chain]) => [chained(chain)]),
           pairs.map(([, fresh]) => [fresh]),
           7,

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { selfImprovement } from '../../activities/curriculum/selfImprovement.ts';
+import { selfImprovement as resampled } from '../../activities/curriculum/selfImprovement.ts';
 
-test('accuracy, corrected, broken and Δ_K', () => {
+const selfImprovement = (qualitiesKPS: number[][][], seed: number) =>
+  resampled(qualitiesKPS, seed, () => Promise.resolve());
+
+test('accuracy, corrected, broken and Δ_K', async () => {
   // Four problems, two samples each, depths 0, 1, 2.
-  const result = selfImprovement(
+  const result = await selfImprovement(
     [
       [
         [1, 0],
@@ -39,19 +42,30 @@ test('accuracy, corrected, broken and Δ_K', () => {
     assert.ok(low <= value && value <= high);
 });
 
-test('the interval over problems has the width of the binomial, and is the seed’s alone', () => {
+test('the interval over problems has the width of the binomial, and is the seed’s alone', async () => {
   const problems = Array.from({ length: 200 }, (_, problem) => [problem < 80 ? 1 : 0]);
-  const { accuracyK, delta } = selfImprovement([problems, problems], 3);
+  const { accuracyK, delta } = await selfImprovement([problems, problems], 3);
   const { low, high, value } = accuracyK[0]!;
   const deviation = Math.sqrt((0.4 * 0.6) / 200);
   assert.equal(value, 0.4);
   assert.ok(Math.abs(high - low - 2 * 1.96 * deviation) < 0.03, `${low} ${high}`);
   assert.deepEqual(delta, { value: 0, low: 0, high: 0 });
-  assert.deepEqual(selfImprovement([problems, problems], 3), selfImprovement([problems, problems], 3));
+  assert.deepEqual(
+    await selfImprovement([problems, problems], 3),
+    await selfImprovement([problems, problems], 3),
+  );
   const graded = problems.map((_, problem) => [problem / 199]);
-  assert.notDeepEqual(selfImprovement([graded], 3), selfImprovement([graded], 4));
+  assert.notDeepEqual(await selfImprovement([graded], 3), await selfImprovement([graded], 4));
 });
 
-test('an evaluation without problems has no NaN', () => {
-  assert.deepEqual(selfImprovement([[], []], 1).accuracyK[1], { value: 0, low: 0, high: 0 });
+test('an evaluation without problems has no NaN', async () => {
+  const { accuracyK } = await selfImprovement([[], []], 1);
+  assert.deepEqual(accuracyK[1], { value: 0, low: 0, high: 0 });
+});
+
+test('whoever computes for long lets others in before each interval', async () => {
+  let breaths = 0;
+  const breathe = () => Promise.resolve(void breaths++);
+  await resampled([[[0]], [[1]], [[1]]], 1, breathe);
+  assert.equal(breaths, 4); // three depths and Δ
 });

@@ -308,9 +308,10 @@ export async function writeSyntheticRun(store: Store, runKey: string, synthetic:
         }),
       }));
     }
-    const { accuracyK, passK, correctedK, brokenK, delta } = selfImprovement(
+    const { accuracyK, passK, correctedK, brokenK, delta } = await selfImprovement(
       rowsK.map((rows) => rows.map(({ quality }) => [quality ?? 0])),
       config.seed,
+      () => Promise.resolve(),
     );
     const summary: EvaluationSummary = {
       schema: 2,
