@@ -5,7 +5,8 @@ import { taskQueues } from '../workflows/contract/names.ts';
 import { CommandFailure, exitCodes } from './exit.ts';
 import { onInterrupt } from './interrupt.ts';
 import { activitiesOf, query, type ActivityAtWork } from './observe.ts';
-import { ask, noWorker, pageOf, workerPolls, type Temporal } from './temporal.ts';
+import { awayMessage, patiently } from './patience.ts';
+import { ask, isOpen, noWorker, pageOf, workerPolls, type Temporal } from './temporal.ts';
 import { count, note } from './terminal.ts';
 
 /** A workflow that is not a run: an evaluation, an ablation, a self-improvement. */
@@ -51,18 +52,22 @@ export async function runJob<Result, Progress>(
   note(page ? `${id}: ${page}` : id);
   if (!(await workerPolls(temporal))) note(`It waits: ${noWorker}.`);
 
+  const look = patiently(async () => {
+    const { status } = await ask(temporal, () => handle.describe());
+    if (!isOpen(status.name)) return { result: (await ask(temporal, () => handle.result())) as Result };
+    const progress = await query<Progress>(temporal, id);
+    if (!progress) return { line: null };
+    return { line: [tell(progress), ...(await activitiesOf(temporal, id)).flatMap(beatOf)].join(' · ') };
+  });
   const interrupt = onInterrupt();
   try {
     let told = '';
     while (!interrupt.signal.aborted) {
-      const { status } = await ask(temporal, () => handle.describe());
-      if (status.name !== 'RUNNING') return (await ask(temporal, () => handle.result())) as Result;
-      const progress = await query<Progress>(temporal, id);
-      if (progress) {
-        const line = [tell(progress), ...(await activitiesOf(temporal, id)).flatMap(beatOf)].join(' · ');
-        if (line !== told) note(`${new Date().toTimeString().slice(0, 8)}  ${line}`);
-        told = line;
-      }
+      const seen = await look();
+      if (seen?.result !== undefined) return seen.result;
+      const line = seen ? seen.line : awayMessage;
+      if (line && line !== told) note(`${new Date().toTimeString().slice(0, 8)}  ${line}`);
+      told = line ?? told;
       await wait(intervalMs, undefined, { signal: interrupt.signal }).catch(() => {});
     }
   } catch (error) {

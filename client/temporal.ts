@@ -194,6 +194,11 @@ export async function listRunsInTemporal(temporal: Temporal, condition = ''): Pr
   return [...byKey.values()].sort((one, other) => other.startedAt.getTime() - one.startedAt.getTime());
 }
 
+/** Also of a workflow that the server itself holds (`temporal workflow pause`), and of one that goes on as another. */
+export function isOpen(name: WorkflowExecutionInfo['status']['name']): boolean {
+  return name === 'RUNNING' || name === 'PAUSED' || name === 'CONTINUED_AS_NEW';
+}
+
 function runOf(info: WorkflowExecutionInfo | WorkflowExecutionDescription): RunInTemporal {
   const attributes = info.typedSearchAttributes;
   return {
@@ -203,7 +208,7 @@ function runOf(info: WorkflowExecutionInfo | WorkflowExecutionDescription): RunI
     runKey: attributes.get(attribute.run) ?? runKeyOf(info.workflowId, firstRunIdOf(info)),
     strategy: attributes.get(attribute.strategy) ?? '',
     status: statusOf(info.status.name, attributes),
-    open: info.status.name === 'RUNNING' || info.status.name === 'CONTINUED_AS_NEW',
+    open: isOpen(info.status.name),
     generation: attributes.get(attribute.generation) ?? 0,
     startedAt: info.startTime,
     closedAt: info.closeTime ?? null,

@@ -32,7 +32,7 @@ export async function startWorkerProcess(log: string): Promise<WorkerProcess> {
   // Whoever waits for the run hears of it; before that nobody has to.
   failed.catch(() => {});
   const supervise = (watched: ChildProcess, startedMs: number) => {
-    watched.once('exit', (code, signal) => {
+    const onExit = (code: number | null, signal: NodeJS.Signals | null) => {
       if (stopping) return;
       if (Date.now() - startedMs < shortLifeMs)
         return giveUp(
@@ -50,7 +50,11 @@ export async function startWorkerProcess(log: string): Promise<WorkerProcess> {
           else supervise(child, Date.now());
         })
         .catch(giveUp);
-    });
+    };
+    // It may have ended since it said that it is ready.
+    if (watched.exitCode !== null || watched.signalCode !== null)
+      onExit(watched.exitCode, watched.signalCode);
+    else watched.once('exit', onExit);
   };
   supervise(child, Date.now());
   return {
