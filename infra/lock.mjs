@@ -65,14 +65,20 @@ async function contentOf(file) {
 async function isStale(file, content) {
   const touched = await stat(file).catch(() => null);
   if (touched === null) return false;
-  if (Date.now() - touched.mtimeMs > staleMs) return true;
   const owner = parse(content);
-  if (owner === null || owner.host !== hostname()) return false;
+  if (owner !== null && owner.host === hostname() && !isAlive(owner.pid)) return true;
+  if (Date.now() - touched.mtimeMs <= staleMs) return false;
+  // Every lock looks old when the machine has slept; its owner, if it lives, touches it within a beat.
+  await sleep(2 * beatMs);
+  return (await stat(file).catch(() => null))?.mtimeMs === touched.mtimeMs;
+}
+
+function isAlive(pid) {
   try {
-    process.kill(owner.pid, 0);
-    return false;
+    process.kill(pid, 0);
+    return true;
   } catch (error) {
-    return error.code === 'ESRCH';
+    return error.code !== 'ESRCH';
   }
 }
 

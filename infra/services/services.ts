@@ -1,5 +1,4 @@
 import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { withLock } from '../lock.mjs';
 import type { Report } from '../problem.ts';
 import { localConnection, type Connection } from './connection.ts';
@@ -68,8 +67,8 @@ export async function down(options: ServicesOptions & { erase?: boolean }): Prom
   await locked(folder, report, async () => {
     const state = readState(folder);
     await Promise.all(services.map((service) => stop(service, folder, state, report)));
+    if (erase) await rm(folder, { recursive: true, force: true });
   });
-  if (erase) await rm(folder, { recursive: true, force: true });
 }
 
 /** How each service is, in a fixed order. */
@@ -79,8 +78,9 @@ export async function status({ instance = defaultInstance }: { instance?: string
   return Promise.all(services.map((service) => statusOf(service, instanceFolder(instance))));
 }
 
+/** The lock lies beside the folder, so that nobody takes it while the folder is removed. */
 async function locked<T>(folder: string, report: Report, work: () => Promise<T>): Promise<T> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const onWait = (owner: string) => report(`${owner} is starting or stopping these services; waiting`);
-  return withLock(join(folder, 'lock'), { deadlineMs: lockMs, onWait }, work);
+  return withLock(`${folder}.lock`, { deadlineMs: lockMs, onWait }, work);
 }
