@@ -73,14 +73,18 @@ export async function ablation(input: unknown): Promise<AblationResult> {
       show(index, 'training');
       const { runKey, head } = await train(run, playing.sets);
       show(index, 'evaluating');
-      const tables = await playSets(playing, run.id, runKey, head.generation);
+      evaluated[index] = await playSets(playing, run.id, runKey, head.generation);
       // The untrained policy is the same in all runs but for the adapter's random start, which changes nothing: once. That
       // arms share all else it depends on was checked with the input.
       if (!untrainedBegun) {
         untrainedBegun = true;
-        untrained = await playSets(playing, run.id, runKey, 0);
+        try {
+          untrained = await playSets(playing, run.id, runKey, 0);
+        } finally {
+          // The next run tries it.
+          untrainedBegun = untrained !== null;
+        }
       }
-      evaluated[index] = tables;
       show(index, 'done');
     } catch (error) {
       if (isCancellation(error) && CancellationScope.current().consideredCancelled) throw error;
