@@ -30,10 +30,14 @@ test('a run that was terminated goes on from its newest generation, to the same 
   const id = `broken-${process.pid}`;
   const handle = await startRun(harness.client, id, config);
   const runKey = `${id}@${handle.firstExecutionRunId.slice(-8)}`;
-  await until('a generation is committed', async () => {
-    const found = await findHead(harness.store, runKey).catch(() => null);
-    return (found?.head.generation ?? 0) >= 2;
-  });
+  await until(
+    'a generation is committed',
+    async () => {
+      const found = await findHead(harness.store, runKey).catch(() => null);
+      return (found?.head.generation ?? 0) >= 2;
+    },
+    { everyMs: 20 },
+  );
   await handle.terminate('to see whether the run can be taken up');
   const taken = await takeUp(harness.store, temporal, id);
   assert.equal(taken.runKey, runKey);

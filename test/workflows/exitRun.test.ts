@@ -32,6 +32,14 @@ const committed = (runKey: string, generation: number) =>
     soon,
   );
 
+/** The run knows its generation, and will tell it what it is told. */
+const atWork = (id: string, generation: number) =>
+  until(
+    `generation ${generation} is at work`,
+    async () => (await progressOf(runs.client, id)).child === `${id}/gen-000${generation}`,
+    soon,
+  );
+
 /** What a run that was taken up came to. */
 async function outcomeOf(id: string) {
   const { status, head, evaluations } = await runs.client.workflow.getHandle(id).result();
@@ -78,12 +86,7 @@ async function pausedDuring(step: 'update' | 'commit', name: string) {
   const goOn = runs.hold(step, 1);
   const started = await start(name, long);
   if (step === 'commit') await committed(started.runKey, 1);
-  else
-    await until(
-      'the generation is at work',
-      async () => (await progressOf(runs.client, started.id)).generation === 1,
-      soon,
-    );
+  else await atWork(started.id, 1);
   await started.handle.executeUpdate('pause');
   goOn();
   return started;
@@ -125,11 +128,7 @@ test('stop of a paused run after a later generation leaves it paused, and says s
 test('what a run tells its generation arrives in the order it was told', async () => {
   const goOn = runs.hold('update', 1);
   const { handle, id } = await start('told', { generations: 1 });
-  await until(
-    'the generation is known',
-    async () => (await progressOf(runs.client, id)).child === `${id}/gen-0001`,
-    soon,
-  );
+  await atWork(id, 1);
   const told = Array.from({ length: 20 }, (_, time) => time % 2 === 0);
   for (const paused of told)
     await handle.startUpdate(paused ? 'pause' : 'resume', { waitForStage: WorkflowUpdateStage.ACCEPTED });
@@ -157,11 +156,7 @@ test('stop of a run that paused by itself ends it; the alarm stays known', async
 test('stop --now: the generation at work is lost, and that is what is said', async () => {
   const goOn = runs.hold('update', 2);
   const { id, runKey } = await start('cancelled', long);
-  await until(
-    'generation 2 is at work',
-    async () => (await progressOf(runs.client, id)).generation === 2,
-    soon,
-  );
+  await atWork(id, 2);
   const ended = await cancelRun(runs.temporal(), id);
   goOn();
   assert.equal((await findHead(runs.store, runKey))?.head.generation, 1);

@@ -24,7 +24,7 @@ export async function connectQuickRuns() {
   const connection = await Connection.connect({ address, ...options });
   const client = new Client({ connection, namespace });
   const store = connectStore(services.store);
-  const holding = new Map<string, Promise<void>>();
+  const holding = new Map<string, { settled: Promise<void>; settle: () => void }>();
   let temporal: Temporal;
   let native: NativeConnection;
   let workers: Worker[];
@@ -35,9 +35,12 @@ export async function connectQuickRuns() {
   const plan = { plan: ref, shards: [], prompts: {}, promptTokens: 0, seconds: 0 };
   const held = async (at: Held, generation: number) => {
     const step = `${at} ${generation}`;
-    const settled = holding.get(step);
-    holding.delete(step);
-    await settled;
+    try {
+      // Also when it is tried again, because it was held for longer than a step may be silent.
+      await holding.get(step)?.settled;
+    } finally {
+      holding.delete(step);
+    }
   };
   const commit = async (runKey: string, generation: number, parent: string | null) => {
     const { artifacts, ...rest } = observed(runKey);
@@ -119,6 +122,8 @@ export async function connectQuickRuns() {
   });
 
   after(async () => {
+    // A test that failed may have left one.
+    for (const { settle } of holding.values()) settle();
     for (const worker of workers) worker.shutdown();
     await running;
     await native.close();
@@ -138,7 +143,7 @@ export async function connectQuickRuns() {
       });
       // Whoever made the step hears of it.
       settled.catch(() => {});
-      holding.set(`${at} ${generation}`, settled);
+      holding.set(`${at} ${generation}`, { settled, settle });
       return settle;
     },
   };
