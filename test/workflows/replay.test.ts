@@ -74,6 +74,12 @@ test('there are histories of every workflow', () => {
   ]);
 });
 
+test('the run was paused and resumed, and told its generation', () => {
+  const count = (name: string, event: string) => read(name).events.filter((one) => event in one).length;
+  assert.equal(count('exitRun.json', 'workflowExecutionUpdateCompletedEventAttributes'), 2);
+  assert.equal(count('generation.json', 'workflowExecutionSignaledEventAttributes'), 2);
+});
+
 for (const name of captured) {
   test(`${name} replays, and schedules the same activities with the same arguments`, async () => {
     const history = read(name);
