@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { withLock } from '../lock.mjs';
 import type { Report } from '../problem.ts';
 import { localConnection, type Connection } from './connection.ts';
@@ -80,7 +80,6 @@ export async function status({ instance = defaultInstance }: { instance?: string
 
 /** The lock lies beside the folder, so that nobody takes it while the folder is removed. */
 async function locked<T>(folder: string, report: Report, work: () => Promise<T>): Promise<T> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
   const onWait = (owner: string) => report(`${owner} is starting or stopping these services; waiting`);
   return withLock(`${folder}.lock`, { deadlineMs: lockMs, onWait }, work);
 }

@@ -174,6 +174,15 @@ test('a process that ignores SIGTERM is killed after its grace', async () => {
   assert.equal(await stopProcess(id, 300), 'gone');
 });
 
+test('up that waits for a down with erase begins anew', async () => {
+  const { connection } = await up(options);
+  await connectStore(connection.store).put('runs/old', bytes, 'text/plain');
+  const erased = down({ ...options, erase: true });
+  const [{ connection: fresh }] = await Promise.all([up(options), erased]);
+  assert.deepEqual(await states(), ['temporal running', 'minio running']);
+  assert.equal(await connectStore(fresh.store).find('runs/old'), null);
+});
+
 test('down with erase removes everything', async () => {
   await down({ ...options, erase: true });
   await assert.rejects(access(folder), { code: 'ENOENT' });
