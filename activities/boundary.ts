@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
 import type { ActivityExecuteInput, ActivityInboundCallsInterceptor, Next } from '@temporalio/worker';
 import { failures, TypedFailure } from '../workflows/contract/failures.ts';
@@ -71,6 +72,9 @@ export async function withHeartbeat<T>(
     clearInterval(timer);
   }
 }
+
+/** For long computations: lets heartbeats and the other activities of this worker have the thread for a moment. */
+export const breathe = (): Promise<void> => setImmediate();
 
 /** Seconds since `started` (from `performance.now()`), to the millisecond. */
 export function secondsSince(started: number): number {

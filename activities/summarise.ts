@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import { shaOf } from '../workflows/contract/ref.ts';
 import { SummariseResult, type SummariseInput } from '../workflows/contract/evaluationSteps.ts';
 import { readDepths, type Answer } from './answers.ts';
@@ -8,6 +7,7 @@ import { keys } from './artifacts/keys.ts';
 import { once } from './artifacts/once.ts';
 import { encodeEvaluation } from './artifacts/parquet.ts';
 import type { EvaluationRow } from './artifacts/records.ts';
+import { breathe } from './boundary.ts';
 import { budgetMatched, type Costed, type Iterate } from './curriculum/budgetMatched.ts';
 import { movement, type Movement } from './curriculum/movement.ts';
 import { selfImprovement } from './curriculum/selfImprovement.ts';
@@ -110,9 +110,6 @@ export function summarise(dependencies: Dependencies) {
     });
   };
 }
-
-/** Lets heartbeats and the other activities of this worker have the thread for a moment. */
-const breathe = () => setImmediate();
 
 const movedAt = ({ unchanged, reached }: Movement) => ({ ...(unchanged !== null && { unchanged }), reached });
 

@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import {
   SummariseResult,
   type Tabulated,
@@ -13,6 +12,7 @@ import { readChain } from './artifacts/manifests.ts';
 import { committedResult } from './artifacts/once.ts';
 import { decodeEvaluation } from './artifacts/parquet.ts';
 import type { Store } from './artifacts/store.ts';
+import { breathe } from './boundary.ts';
 import { compareArms } from './curriculum/comparison.ts';
 import { movement, type Movement, type Read } from './curriculum/movement.ts';
 import { mean, meanOrNull } from './curriculum/statistics.ts';
@@ -33,7 +33,7 @@ export function tabulate({ store }: Dependencies) {
           }),
         );
       const qualities = mapValues(played, (runs) => runs.map((run) => run && run.qualitiesKP));
-      const comparisons = await compareArms(qualities, seeds[0] ?? 0, () => setImmediate());
+      const comparisons = await compareArms(qualities, seeds[0] ?? 0, breathe);
       compared[set] = mapValues(comparisons, ({ depths, against }, arm) => ({
         depths: depths.map((at) => {
           const failed = total(played[arm]!.map((run) => run?.failedK[at.k] ?? 0));

@@ -1,9 +1,10 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { createLogUpdate } from 'log-update';
 import pc from 'picocolors';
 import { createObserver, type Snapshot } from './observe.ts';
 import { awayMessage, patiently } from './patience.ts';
 import type { Temporal } from './temporal.ts';
-import { note, width } from './terminal.ts';
+import { clock, note, width } from './terminal.ts';
 import { newsOf, runView } from './view.ts';
 
 export interface FollowOptions {
@@ -27,7 +28,6 @@ export async function follow(
 ): Promise<Snapshot | null> {
   const observe = patiently(createObserver(temporal, run));
   const screen = options.show === 'live' ? createLogUpdate(process.stderr) : null;
-  const clock = () => new Date().toTimeString().slice(0, 8);
   let last: Snapshot | null = null;
   try {
     while (!options.signal?.aborted) {
@@ -42,22 +42,11 @@ export async function follow(
           return snapshot;
         }
       } else if (last) screen?.([...runView(last, width(), pc), pc.yellow(awayMessage)].join('\n'));
-      await pause(options.show === 'live' ? liveIntervalMs : linesIntervalMs, options.signal);
+      const intervalMs = options.show === 'live' ? liveIntervalMs : linesIntervalMs;
+      await wait(intervalMs, undefined, options.signal && { signal: options.signal }).catch(() => {});
     }
     return last;
   } finally {
     screen?.done();
   }
-}
-
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const finish = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', finish);
-      resolve();
-    };
-    const timer = setTimeout(finish, ms);
-    signal?.addEventListener('abort', finish);
-  });
 }

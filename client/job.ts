@@ -7,7 +7,7 @@ import { onInterrupt } from './interrupt.ts';
 import { activitiesOf, query, type ActivityAtWork } from './observe.ts';
 import { awayMessage, patiently } from './patience.ts';
 import { ask, isOpen, noWorker, pageOf, workerPolls, type Temporal } from './temporal.ts';
-import { count, note } from './terminal.ts';
+import { clock, count, note } from './terminal.ts';
 
 /** A workflow that is not a run: an evaluation, an ablation, a self-improvement. */
 export interface Job<Progress> {
@@ -66,7 +66,7 @@ export async function runJob<Result, Progress>(
       const seen = await look();
       if (seen?.result !== undefined) return seen.result;
       const line = seen ? seen.line : awayMessage;
-      if (line && line !== told) note(`${new Date().toTimeString().slice(0, 8)}  ${line}`);
+      if (line && line !== told) note(`${clock()}  ${line}`);
       told = line ?? told;
       await wait(intervalMs, undefined, { signal: interrupt.signal }).catch(() => {});
     }

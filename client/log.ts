@@ -1,5 +1,5 @@
 import { pino, stdSerializers, type Logger } from 'pino';
-import { duration } from './terminal.ts';
+import { clock, duration } from './terminal.ts';
 
 /** A worker's log on stderr: lines for a person at a terminal, JSON elsewhere. */
 export function openLog(): Logger {
@@ -31,8 +31,7 @@ export function legible(line: string): string {
     durationMs === undefined ? undefined : duration(durationMs),
     error?.message?.split('\n')[0],
   ].filter((part) => part !== undefined);
-  const clock = new Date(time).toTimeString().slice(0, 8);
-  return `${clock}  ${nameOfLevel(level)}  ${[msg ?? '', about.join(' · ')].filter(Boolean).join('  ')}`;
+  return `${clock(time)}  ${nameOfLevel(level)}  ${[msg ?? '', about.join(' · ')].filter(Boolean).join('  ')}`;
 }
 
 function nameOfLevel(level: number): string {

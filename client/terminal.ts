@@ -81,6 +81,11 @@ export function percent(share: number): string {
   return `${(100 * share).toFixed(1)} %`;
 }
 
+/** `17:42:05`, local time. */
+export function clock(timeMs = Date.now()): string {
+  return new Date(timeMs).toTimeString().slice(0, 8);
+}
+
 /** `20250131-174205`, local time. */
 export function timestamp(): string {
   const now = new Date();

@@ -52,8 +52,7 @@ export async function startWorkerProcess(log: string): Promise<WorkerProcess> {
         .catch(giveUp);
     };
     // It may have ended since it said that it is ready.
-    if (watched.exitCode !== null || watched.signalCode !== null)
-      onExit(watched.exitCode, watched.signalCode);
+    if (hasEnded(watched)) onExit(watched.exitCode, watched.signalCode);
     else watched.once('exit', onExit);
   };
   supervise(child, Date.now());
@@ -61,7 +60,7 @@ export async function startWorkerProcess(log: string): Promise<WorkerProcess> {
     failed,
     async stop() {
       stopping = true;
-      if (child.exitCode !== null || child.signalCode !== null) return;
+      if (hasEnded(child)) return;
       const ended = once(child, 'exit');
       child.kill('SIGTERM');
       const timer = setTimeout(() => child.kill('SIGKILL'), stopGraceMs);
@@ -69,6 +68,10 @@ export async function startWorkerProcess(log: string): Promise<WorkerProcess> {
       clearTimeout(timer);
     },
   };
+}
+
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
 }
 
 /** Resolves when the worker says that it is ready. */

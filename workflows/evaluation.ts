@@ -1,7 +1,6 @@
-import type { EvaluationResult } from './contract/evaluationSteps.ts';
 import { EvaluationRequest } from './contract/evaluation.ts';
+import type { EvaluationResult, OpenEvaluationResult } from './contract/evaluationSteps.ts';
 import type { Played } from './contract/steps.ts';
-import type { OpenEvaluationResult } from './contract/evaluationSteps.ts';
 import { open, parseRequest, partOf, play, playDepths, showDepths } from './depths.ts';
 import { openGate } from './gate.ts';
 import { steps } from './policies.ts';

@@ -92,21 +92,16 @@ export async function startGrader(domainModule: URL): Promise<Grader> {
     async grade(batch, timeoutMs, signal, onAnswer) {
       let opened = false;
       let place = 0;
-      let deadline: NodeJS.Timeout | undefined;
-      let lastLook: NodeJS.Immediate | undefined;
+      let cancel = () => {};
       const abort = () => void kill();
       try {
         return await new Promise<BatchEnd>((resolve) => {
           const waitAtMost = (limitMs: number, otherwise: BatchEnd) => {
-            clearTimeout(deadline);
-            clearImmediate(lastLook);
-            deadline = setTimeout(() => {
-              // Was it us who were busy all the time? What has arrived by now is read first.
-              lastLook = setImmediate(() => {
-                resolve(otherwise);
-                void kill();
-              });
-            }, limitMs);
+            cancel();
+            cancel = ifSilentFor(limitMs, () => {
+              resolve(otherwise);
+              void kill();
+            });
           };
           onMessage = (message) => {
             switch (message.kind) {
@@ -133,23 +128,22 @@ export async function startGrader(domainModule: URL): Promise<Grader> {
           child.send(batch, () => {});
         });
       } finally {
-        clearTimeout(deadline);
-        clearImmediate(lastLook);
+        cancel();
         signal?.removeEventListener('abort', abort);
         onMessage = () => {};
       }
     },
   };
 
-  let deadline: NodeJS.Timeout | undefined;
+  let cancel = () => {};
   const problem = await Promise.race([
     new Promise<null>((resolve) => (onMessage = () => resolve(null))),
     gone,
     new Promise<string>((resolve) => {
-      deadline = setTimeout(() => resolve(silent), startTimeoutMs);
+      cancel = ifSilentFor(startTimeoutMs, () => resolve(silent));
     }),
   ]);
-  clearTimeout(deadline);
+  cancel();
   onMessage = () => {};
   if (problem === null) return grader;
   await kill();
@@ -157,6 +151,21 @@ export async function startGrader(domainModule: URL): Promise<Grader> {
     'GraderUnavailable',
     `the grader process could not be started (${problem}): ${stderr.trim() || 'it wrote nothing to stderr'}`,
   );
+}
+
+/**
+ * Calls `then` when the time is up, unless cancelled by what this returns. Was it us who were busy all the time? What has
+ * arrived by then is read first.
+ */
+function ifSilentFor(limitMs: number, then: () => void): () => void {
+  let lastLook: NodeJS.Immediate | undefined;
+  const timer = setTimeout(() => {
+    lastLook = setImmediate(then);
+  }, limitMs);
+  return () => {
+    clearTimeout(timer);
+    clearImmediate(lastLook);
+  };
 }
 
 /** Graders run what a model wrote, so they get no more of our environment than Node needs: no credentials. */
