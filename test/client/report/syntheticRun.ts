@@ -11,7 +11,7 @@ import { answered, baseInstance, instanceOf } from '../../../activities/curricul
 import { emptyCurriculum, scoreGroups } from '../../../activities/curriculum/score.ts';
 import { select } from '../../../activities/curriculum/selection.ts';
 import { selfImprovement } from '../../../activities/curriculum/selfImprovement.ts';
-import { bufferStatistics } from '../../../activities/curriculum/statistics.ts';
+import { bufferStatistics, mean } from '../../../activities/curriculum/statistics.ts';
 import type { Draw } from '../../../activities/curriculum/types.ts';
 import { gradeAnswer } from '../../../activities/domains/answer.ts';
 import { openDomain } from '../../../activities/domains/open.ts';
@@ -353,8 +353,4 @@ export async function writeSyntheticRun(store: Store, runKey: string, synthetic:
 
 function scale(seconds: Record<string, number>, by: number): Record<string, number> {
   return Object.fromEntries(Object.entries(seconds).map(([step, value]) => [step, value * by]));
-}
-
-function mean(numbers: number[]): number {
-  return numbers.reduce((sum, value) => sum + value, 0) / Math.max(1, numbers.length);
 }
