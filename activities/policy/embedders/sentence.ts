@@ -9,6 +9,7 @@ import type { OpenEmbedder } from './embedder.ts';
 
 /** What a folder of one has: `last_hidden_state` [1, tokens, width] of three inputs, and how text becomes tokens. */
 const sentenceFiles = ['model.onnx', 'tokenizer.json'] as const;
+type SentenceFile = (typeof sentenceFiles)[number];
 const inputNames = ['input_ids', 'attention_mask', 'token_type_ids'];
 const outputName = 'last_hidden_state';
 
@@ -26,9 +27,11 @@ interface WordPieces {
  * in a pass of its own: nothing is padded, and its bits do not depend on the texts beside it.
  */
 export const openSentence: OpenEmbedder = async ({ tokenizer, threads }, folder) => {
-  const [model, json] = await Promise.all(sentenceFiles.map((name) => readPart(folder, name)));
-  const pieces = openPieces(json!, folder);
-  const session = await openSession(model!, threads, folder);
+  // One after the other: a folder without either is always told by the same name.
+  const model = await readPart(folder, 'model.onnx');
+  const json = await readPart(folder, 'tokenizer.json');
+  const pieces = openPieces(json, folder);
+  const session = await openSession(model, threads, folder);
   const vectorOf = async (ids: readonly number[]): Promise<Float32Array> => {
     const shape = [1, ids.length];
     const values = [ids.map(BigInt), ids.map(() => 1n), ids.map(() => 0n)];
@@ -40,7 +43,7 @@ export const openSentence: OpenEmbedder = async ({ tokenizer, threads }, folder)
     return unitMean(results[outputName]!.data as Float32Array, ids.length);
   };
   return {
-    sha256: sha256Of(JSON.stringify([model!, json!].map(sha256Of))),
+    sha256: sha256Of(JSON.stringify([model, json].map(sha256Of))),
     async embed(groups, betweenSteps) {
       const texts = groups.map(({ completions }) => completions.map((ids) => tokenizer.decode([...ids])));
       // Answers of a group are often the same.
@@ -80,7 +83,7 @@ function unavailable(folder: string | null, reason: string, cause?: unknown): Ty
   return new TypedFailure('EmbedderUnavailable', `embedder 'sentence' in ${folder}: ${reason}`, { cause });
 }
 
-async function readPart(folder: string | null, name: string): Promise<Uint8Array> {
+async function readPart(folder: string | null, name: SentenceFile): Promise<Uint8Array> {
   if (folder === null) throw new TypedFailure('EmbedderUnavailable', "embedder 'sentence' needs a folder");
   return readFile(join(folder, name)).catch((cause: unknown) => {
     throw unavailable(
