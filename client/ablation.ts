@@ -1,5 +1,8 @@
 import type { AblationTable, ArmTraining } from '../activities/artifacts/ablation.ts';
+import { signed } from './report/format.ts';
 import { percent, table } from './terminal.ts';
+
+type ArmDepths = AblationTable['sets'][string][string]['depths'];
 
 /** The depths a reader compares: 0, 1, 2, 4, 8 … and the last (ExIt §5.3). */
 export function comparedDepths(last: number): number[] {
@@ -24,8 +27,24 @@ export function failedLine(table: AblationTable, set: string): string | null {
     : `Not graded, counted as wrong, over all depths and seeds: ${failed.join(', ')}`;
 }
 
+/** `41.0 ± 1.2` for each depth in `shown`: accuracy and its standard deviation over seeds, in percent. */
+export function accuracyCells(depths: ArmDepths, shown: readonly number[]): string[] {
+  return shown.map((k) => {
+    const { accuracy, deviation } = depths[k]!;
+    return deviation === null
+      ? percent(accuracy.value)
+      : `${(100 * accuracy.value).toFixed(1)} ± ${(100 * deviation).toFixed(1)}`;
+  });
+}
+
+/** `−7.6 (−14.2 to −1.0)`: a change and its interval, in percentage points. */
+export function changeCell({ value, low, high }: { value: number; low: number; high: number }): string {
+  const inPoints = (change: number) => signed(100 * change, 1);
+  return `${inPoints(value)} (${inPoints(low)} to ${inPoints(high)})`;
+}
+
 /** Steps that repeat the answer before, in the mean over k ≥ 1, and chains that were right at some k; see `movement`. */
-export function movementCells({ depths }: AblationTable['sets'][string][string]): string[] {
+export function movementCells({ depths }: { depths: ArmDepths }): string[] {
   const unchanged = depths.flatMap((depth) => depth.unchanged ?? []);
   const reached = depths.at(-1)?.reached;
   return [
@@ -63,9 +82,6 @@ export const trainingTitles = ['with signal', 'entropy', 'buffer', 'depth mean, 
 /** An ablation as text: a table for each set of problems, and one of the training. */
 export function ablationView(ablation: AblationTable): string[] {
   const right = (title: string) => ({ title, align: 'right' as const });
-  const points = (value: number) => `${value >= 0 ? '+' : '−'}${(100 * Math.abs(value)).toFixed(1)}`;
-  const between = ({ value, low, high }: { value: number; low: number; high: number }) =>
-    `${points(value)} (${points(low)} to ${points(high)})`;
   const sets = Object.entries(ablation.sets).flatMap(([set, arms]) => {
     const last = Math.max(...Object.values(arms).map(({ depths }) => depths.length - 1));
     const shown = comparedDepths(last);
@@ -87,13 +103,8 @@ export function ablationView(ablation: AblationTable): string[] {
           return [
             [
               name,
-              ...shown.map((k) => {
-                const { accuracy, deviation } = arm.depths[k]!;
-                return deviation === null
-                  ? percent(accuracy.value)
-                  : `${(100 * accuracy.value).toFixed(1)} ± ${(100 * deviation).toFixed(1)}`;
-              }),
-              between(end.change),
+              ...accuracyCells(arm.depths, shown),
+              changeCell(end.change),
               String(end.corrected),
               String(end.broken),
             ],

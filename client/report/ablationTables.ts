@@ -1,6 +1,8 @@
 import type { AblationTable } from '../../activities/artifacts/ablation.ts';
 import {
+  accuracyCells,
   armsOf,
+  changeCell,
   comparedDepths,
   failedLine,
   movementCells,
@@ -8,7 +10,7 @@ import {
   trainingCells,
   trainingTitles,
 } from '../ablation.ts';
-import { duration, percent, signed, whole } from './format.ts';
+import { duration, percent, whole } from './format.ts';
 import { type Html, html } from './html.ts';
 
 interface ArmTable {
@@ -48,10 +50,6 @@ function armTable({ title, note, warning = null, titles, rows }: ArmTable): Html
   </figure>`;
 }
 
-/** `−7.6 (−14.2 to −1.0)`, in percentage points. */
-const inPoints = ({ value, low, high }: { value: number; low: number; high: number }) =>
-  `${signed(100 * value, 1)} (${signed(100 * low, 1)} to ${signed(100 * high, 1)})`;
-
 /** Accuracy at the depths a reader compares, and what was corrected and broken. */
 export function accuracyTable(table: AblationTable, set: string): Html {
   const arms = table.sets[set]!;
@@ -66,15 +64,9 @@ export function accuracyTable(table: AblationTable, set: string): Html {
       if (!arms[name]) return [];
       const { depths } = arms[name];
       const end = depths[last]!;
-      const accuracies = shown.map((k) => {
-        const { accuracy, deviation } = depths[k]!;
-        return deviation === null
-          ? percent(accuracy.value)
-          : `${(100 * accuracy.value).toFixed(1)} ± ${(100 * deviation).toFixed(1)}`;
-      });
       const counts = html`<span class="good">+${end.corrected}</span>
         <span class="bad">−${end.broken}</span>`;
-      return [[name, ...accuracies, inPoints(end.change), counts] as const];
+      return [[name, ...accuracyCells(depths, shown), changeCell(end.change), counts] as const];
     }),
   });
 }
@@ -100,7 +92,7 @@ export function differences(table: AblationTable, set: string): Html | false {
     const against = table.sets[set]![name]?.against;
     if (!against) return [];
     const cells = [against.first, against.last, against.change].map(
-      (difference) => `${inPoints(difference)}, p ${difference.p.toFixed(3)}`,
+      (difference) => `${changeCell(difference)}, p ${difference.p.toFixed(3)}`,
     );
     return [[name, ...cells] as const];
   });

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { DomainConfig } from '../../../workflows/contract/domain.ts';
 import { TypedFailure, type FailureType } from '../../../workflows/contract/failures.ts';
 import type { History } from '../../curriculum/types.ts';
+import { ifSilentFor } from '../../silence.ts';
 import type { Grade } from '../domain.ts';
 
 /** A finished history to grade. */
@@ -151,21 +152,6 @@ export async function startGrader(domainModule: URL): Promise<Grader> {
     'GraderUnavailable',
     `the grader process could not be started (${problem}): ${stderr.trim() || 'it wrote nothing to stderr'}`,
   );
-}
-
-/**
- * Calls `then` when the time is up, unless cancelled by what this returns. Was it us who were busy all the time? What has
- * arrived by then is read first.
- */
-function ifSilentFor(limitMs: number, then: () => void): () => void {
-  let lastLook: NodeJS.Immediate | undefined;
-  const timer = setTimeout(() => {
-    lastLook = setImmediate(then);
-  }, limitMs);
-  return () => {
-    clearTimeout(timer);
-    clearImmediate(lastLook);
-  };
 }
 
 /** Graders run what a model wrote, so they get no more of our environment than Node needs: no credentials. */

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { DeviceKind } from '../../../workflows/contract/config.ts';
 import { TypedFailure } from '../../../workflows/contract/failures.ts';
+import { ifSilentFor } from '../../silence.ts';
 import type { Blob, Call, Progress } from '../policy.ts';
 import { fromFiles } from './byteFiles.ts';
 import { outOfMemory, saysOutOfMemory } from './outOfMemory.ts';
@@ -43,7 +44,8 @@ interface Pending {
   latest: Progress;
   /** Why the parent sent `abort`: the signal's reason, or what a blob's `load` threw. */
   abortReason: unknown;
-  watchdog: NodeJS.Timeout | undefined;
+  /** Holds the silence watchdog off. */
+  unwatch: () => void;
   resolve: (output: unknown) => void;
   reject: (reason: unknown) => void;
 }
@@ -116,7 +118,7 @@ export class EngineProcess {
         onProgress,
         latest: { phase: loadingPhase, done: 0, total: 1, tokens: 0 },
         abortReason: undefined,
-        watchdog: undefined,
+        unwatch: () => undefined,
         resolve: (output) => (settled(), resolve(output)),
         reject: (reason) => (settled(), reject(reason)),
       };
@@ -176,7 +178,7 @@ export class EngineProcess {
 
   /** Fetches bytes for the child; the store's time is not the engine's silence. */
   async #supply(pending: Pending, sha256: string): Promise<void> {
-    clearTimeout(pending.watchdog);
+    pending.unwatch();
     try {
       const blob = pending.blobs.get(sha256);
       if (!blob) throw new Error(`the engine asked for ${sha256}, which the call did not name`);
@@ -199,7 +201,7 @@ export class EngineProcess {
 
   #settle(): Pending | null {
     const pending = this.#pending;
-    clearTimeout(pending?.watchdog);
+    pending?.unwatch();
     this.#pending = null;
     return pending;
   }
@@ -208,10 +210,10 @@ export class EngineProcess {
   #watch(): void {
     const pending = this.#pending;
     if (!pending) return;
-    clearTimeout(pending.watchdog);
+    pending.unwatch();
     const { phase } = pending.latest;
     const timeoutMs = this.#options.silenceTimeoutMs * (phase === loadingPhase ? loadingPatience : 1);
-    pending.watchdog = setTimeout(() => {
+    pending.unwatch = ifSilentFor(timeoutMs, () => {
       const { done, total } = pending.latest;
       void this.kill(
         new TypedFailure(
@@ -220,7 +222,7 @@ export class EngineProcess {
             `at ${done}/${total} and was killed; the next call starts a new one`,
         ),
       );
-    }, timeoutMs);
+    });
   }
 
   #crash(cause: string): TypedFailure {

@@ -164,6 +164,14 @@ test('one engine: blobs, abort, queue, kill -9 and silence, each followed by an 
     assert.equal((await engine.model()).vocabulary, 49152);
   });
 
+  await t.test('a process that spoke in time stays, also when nobody had the time to listen', async () => {
+    const { result } = await underWay(engine);
+    const spoke = engine.processId();
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 8_500);
+    await result;
+    assert.equal(engine.processId(), spoke);
+  });
+
   await t.test('close ends the process and what waits', async () => {
     const { result } = await underWay(engine);
     const pid = engine.processId()!;
