@@ -60,38 +60,47 @@ export async function ablation(input: unknown): Promise<AblationResult> {
     setCurrentDetails(ablationDetails(progress));
   };
 
-  setHandler(runPaused, (id, why) => {
-    const index = runs.findIndex((run) => run.id === id);
-    if (index >= 0) show(index, why === null ? 'training' : 'paused', why);
-  });
-
-  const evaluated: (Tabulated[] | null)[] = runs.map(() => null);
-  let untrained: Tabulated[] | null = null;
-  let untrainedBegun = false;
-  await inParallel(runs, concurrency, async (run, index) => {
+  /** A part of what is done with a run. Its failure is shown, and leaves the others alone. */
+  const attempt = async (index: number, work: () => Promise<void>) => {
     try {
-      show(index, 'training');
-      const { runKey, head } = await train(run, playing.sets);
-      show(index, 'evaluating');
-      evaluated[index] = await playSets(playing, run.id, runKey, head.generation);
-      // The untrained policy is the same in all runs but for the adapter's random start, which changes nothing: once. That
-      // arms share all else it depends on was checked with the input.
-      if (!untrainedBegun) {
-        untrainedBegun = true;
-        try {
-          untrained = await playSets(playing, run.id, runKey, 0);
-        } finally {
-          // The next run tries it.
-          untrainedBegun = untrained !== null;
-        }
-      }
+      await work();
       show(index, 'done');
     } catch (error) {
       if (isCancellation(error) && CancellationScope.current().consideredCancelled) throw error;
       const { type, message } = rootOf(error);
       show(index, 'failed', `${type ?? 'failure'}: ${message}`);
     }
+  };
+
+  setHandler(runPaused, (id, why) => {
+    const index = runs.findIndex((run) => run.id === id);
+    if (index >= 0) show(index, why === null ? 'training' : 'paused', why);
   });
+
+  const trained: (From | null)[] = runs.map(() => null);
+  const evaluated: (Tabulated[] | null)[] = runs.map(() => null);
+  await inParallel(runs, concurrency, (run, index) =>
+    attempt(index, async () => {
+      show(index, 'training');
+      trained[index] = await train(run, playing.sets);
+      show(index, 'evaluating');
+      const { runKey, head } = trained[index];
+      evaluated[index] = await playSets(playing, run.id, runKey, head.generation);
+    }),
+  );
+  // The untrained policy is the same in all runs but for the adapter's random start, which changes nothing: once, by the
+  // first run that can, so that its answers do not hang on which run ended first. That arms share all else it depends on
+  // was checked with the input.
+  let untrained: Tabulated[] | null = null;
+  for (const [index, run] of runs.entries()) {
+    const from = trained[index];
+    if (!from || progress[index]!.state === 'failed') continue;
+    await attempt(index, async () => {
+      show(index, 'evaluating');
+      untrained = await playSets(playing, run.id, from.runKey, 0);
+    });
+    if (untrained) break;
+  }
   if (progress.every(({ state }) => state === 'failed'))
     throw ApplicationFailure.nonRetryable(
       `every run failed; the first: ${progress[0]!.failure}`,

@@ -12,7 +12,8 @@ import type { Activities } from '../../workflows/contract/activities.ts';
 import { content, evaluationSummary, observed } from '../artifacts/made.ts';
 import { testServices } from '../services.ts';
 
-type Held = 'update' | 'commit' | 'summarise';
+/** Steps that can be held; `summarise set` is of an evaluation that an ablation asked for. */
+type Held = 'update' | 'commit' | 'summarise' | 'summarise set';
 
 /**
  * Runs whose steps compute nothing: workflows, server, manifests and summaries are real, a generation takes a moment.
@@ -82,16 +83,16 @@ export async function connectQuickRuns() {
       const shares = { truncatedShare: 0, failedShare: 0, mismatch: null };
       return { head, meanReward: 0, ...shares, summary: `generation ${generation}` };
     },
-    openEvaluation: async ({ request: { policy } }) => {
+    openEvaluation: async ({ request: { policy }, name }) => {
       const runKey = policy.run!;
       const { head } = (await findManifest(store, runKey, policy.generation!))!;
-      return { runKey, head, depth: 0, samplesPerTask: 1 };
+      return { runKey, head, ...(name !== undefined && { name }), depth: 0, samplesPerTask: 1 };
     },
     pose: async () => plan,
-    summarise: async ({ runKey, head: { generation } }) => {
-      await held('summarise', generation);
+    summarise: async ({ runKey, head: { generation }, name }) => {
+      await held(name === undefined ? 'summarise' : 'summarise set', generation);
       const summary = evaluationSummary(generation, [generation / 100]);
-      const key = keys.evaluationSummary(runKey, generation);
+      const key = keys.evaluationSummary(runKey, generation, name);
       return {
         summary: await store.put(key, legibleBytes(summary), json),
         accuracy: summary.depths.map(({ accuracy }) => accuracy),

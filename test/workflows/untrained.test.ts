@@ -1,66 +1,68 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ApplicationFailure } from '@temporalio/common';
-import { findHead } from '../../activities/artifacts/manifests.ts';
-import type { AblationResult } from '../../workflows/contract/ablation.ts';
+import type { AblationProgress, AblationResult } from '../../workflows/contract/ablation.ts';
 import type { TabulateInput } from '../../workflows/contract/evaluationSteps.ts';
-import { runKeyOf, taskQueues } from '../../workflows/contract/names.ts';
+import { taskQueues } from '../../workflows/contract/names.ts';
 import { tinyConfig, until } from '../e2e/harness.ts';
 import { connectQuickRuns } from './quickRuns.ts';
 
 const runs = await connectQuickRuns();
 
-test(
-  'the untrained policy that the first run could not play is played by the next',
-  { timeout: 90_000 },
-  async () => {
-    const id = `untrained-${process.pid}`;
-    const goOn = runs.hold('summarise', 1);
-    const handle = await runs.client.workflow.start('ablation', {
-      workflowId: id,
-      taskQueue: taskQueues.run,
-      args: [
-        {
-          base: { ...tinyConfig, generations: 1 },
-          arms: { only: {} },
-          seeds: [1, 2],
-          concurrency: 1,
-          evaluation: { sets: { own: null }, depth: 0 },
-        },
-      ],
-    });
-    await until(
-      'the first run is trained',
-      async () => {
-        const first = await runs.client.workflow
-          .getHandle(`${id}-only-1`)
-          .describe()
-          .catch(() => null);
-        if (!first) return false;
-        const found = await findHead(runs.store, runKeyOf(`${id}-only-1`, first.runId)).catch(() => null);
-        return found?.head.generation === 1;
+/** Two runs at the same time, the first of two generations, the second of one. */
+async function ablate(id: string) {
+  const handle = await runs.client.workflow.start('ablation', {
+    workflowId: id,
+    taskQueue: taskQueues.run,
+    args: [
+      {
+        base: { ...tinyConfig, generations: 1 },
+        arms: { long: { generations: 2 }, short: {} },
+        seeds: [1],
+        concurrency: 2,
+        evaluation: { sets: { own: null }, depth: 0 },
       },
-      { everyMs: 20, timeoutMs: 60_000 },
-    );
-    // Its own evaluation of the untrained policy is over: this one is the ablation's.
-    runs.hold('summarise', 0)(ApplicationFailure.nonRetryable('nobody can grade', 'GraderUnavailable'));
-    goOn();
+    ],
+  });
+  const states = async () => {
+    const progress = await handle.query<AblationProgress>('progress');
+    return progress.runs.map(({ arm, state }) => `${arm} ${state}`);
+  };
+  /** Where the table has the answers of a policy from. */
+  const tabulated = async () => {
+    const { table } = (await handle.result()) as AblationResult;
+    const { arms, untrained } = JSON.parse(
+      new TextDecoder().decode(await runs.store.read(table)),
+    ) as TabulateInput;
+    const trained = Object.values(arms).flatMap(([tables]) => tables ?? []);
+    const named = ({ set, runKey, generation }: (typeof trained)[number]) =>
+      `${set}: ${runKey.split('@')[0]} after ${generation}`;
+    return { trained: trained.map(named), untrained: untrained?.map(named) };
+  };
+  return { states, tabulated };
+}
 
-    const { table, runs: outcomes } = (await handle.result()) as AblationResult;
-    assert.deepEqual(
-      outcomes.map(({ seed, state }) => [seed, state]),
-      [
-        [1, 'failed'],
-        [2, 'done'],
-      ],
-    );
-    const tabulated = JSON.parse(new TextDecoder().decode(await runs.store.read(table))) as TabulateInput;
-    const played = (seed: number, generation: number) => {
-      const all = generation === 0 ? tabulated.untrained : tabulated.arms['only']![seed - 1];
-      return all?.map(({ set, runKey, generation }) => [set, runKey.split('@')[0], generation]);
-    };
-    assert.deepEqual(played(1, 1), [['own', `${id}-only-1`, 1]], 'what it had played is in the table');
-    assert.deepEqual(played(2, 1), [['own', `${id}-only-2`, 1]]);
-    assert.deepEqual(played(2, 0), [['own', `${id}-only-2`, 0]]);
-  },
-);
+test('the untrained policy is of the first run, whichever ended first', { timeout: 90_000 }, async () => {
+  const id = `untrained-${process.pid}`;
+  const goOn = runs.hold('update', 2);
+  const { states, tabulated } = await ablate(id);
+  await until('the second run is done', async () => (await states())[1] === 'short done', {
+    everyMs: 50,
+    timeoutMs: 60_000,
+  });
+  assert.deepEqual(await states(), ['long training', 'short done']);
+  goOn();
+  assert.deepEqual((await tabulated()).untrained, [`own: ${id}-long-1 after 0`]);
+  assert.deepEqual(await states(), ['long done', 'short done']);
+});
+
+test('what the first run cannot play, the next does', { timeout: 90_000 }, async () => {
+  const id = `untrained-again-${process.pid}`;
+  runs.hold('summarise set', 0)(ApplicationFailure.nonRetryable('nobody can grade', 'GraderUnavailable'));
+  const { states, tabulated } = await ablate(id);
+  assert.deepEqual(await tabulated(), {
+    trained: [`own: ${id}-long-1 after 2`, `own: ${id}-short-1 after 1`],
+    untrained: [`own: ${id}-short-1 after 0`],
+  });
+  assert.deepEqual(await states(), ['long failed', 'short done'], 'what it had played is in the table');
+});
