@@ -88,10 +88,20 @@ export async function runWorker(settings: WorkerSettings): Promise<void> {
     const stop = () => workers.forEach((worker) => worker.getState() === 'RUNNING' && worker.shutdown());
     settings.signal?.addEventListener('abort', stop, { once: true });
     // One that ends takes the others along: left alone they would go on taking steps, with no engine to do them.
-    const running = Promise.allSettled(workers.map((worker) => worker.run().finally(stop)));
+    const failures: unknown[] = [];
+    const running = Promise.all(
+      workers.map((worker) =>
+        worker
+          .run()
+          .catch((error: unknown) => void failures.push(error))
+          .finally(stop),
+      ),
+    );
     if (settings.signal?.aborted) stop();
     settings.onReady?.();
-    for (const end of await running) if (end.status === 'rejected') throw end.reason;
+    await running;
+    // Others may have failed of being stopped.
+    if (failures.length > 0) throw failures[0];
   } finally {
     await Promise.allSettled([models.close(), graders.close()]);
     await Promise.allSettled([connection.close(), native.close()]);

@@ -54,8 +54,8 @@ export interface RunInTemporal {
   closedAt: Date | null;
 }
 
-const connectTimeoutMs = 3000;
-const callTimeoutMs = 5000;
+const connectTimeoutMs = 5000;
+const callTimeoutMs = 10_000;
 /** A worker's long poll lasts a minute; one that was not seen for longer is gone. */
 const pollerLifeMs = 70_000;
 

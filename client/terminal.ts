@@ -86,9 +86,11 @@ export function clock(timeMs = Date.now()): string {
   return new Date(timeMs).toTimeString().slice(0, 8);
 }
 
-/** `20250131-174205`, local time. */
+/** `20250131-174205-061`, local time to the millisecond: two commands that begin at once get two names. */
 export function timestamp(): string {
   const now = new Date();
   const two = (value: number) => String(value).padStart(2, '0');
-  return `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}-${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
+  const date = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;
+  const time = `${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
+  return `${date}-${time}-${String(now.getMilliseconds()).padStart(3, '0')}`;
 }

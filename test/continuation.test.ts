@@ -23,13 +23,13 @@ function recordOf(generations: number, evaluated: readonly number[], depth: numb
     objects.set(key, canonicalBytes(value));
     return refOf(key, objects.get(key)!);
   };
-  let head: Head | null = null;
+  const heads: Head[] = [];
   for (let generation = 0; generation <= generations; generation++) {
     const made = buildManifest(
-      { ...content(generation, head?.hash ?? null), metrics: generation === 0 ? null : metrics },
+      { ...content(generation, heads.at(-1)?.hash ?? null), metrics: generation === 0 ? null : metrics },
       observed(runKey),
     );
-    head = { generation, hash: made.hash, manifest: put(keys.manifest(runKey, generation), made) };
+    heads.push({ generation, hash: made.hash, manifest: put(keys.manifest(runKey, generation), made) });
   }
   const accuracies = Array.from({ length: depth + 1 }, () => long);
   for (const generation of evaluated)
@@ -50,7 +50,7 @@ function recordOf(generations: number, evaluated: readonly number[], depth: numb
         ),
       ].sort(),
   };
-  return { store, head: head! };
+  return { store, heads, head: heads.at(-1)! };
 }
 
 const metrics: GenerationMetrics = {
@@ -73,12 +73,22 @@ const metrics: GenerationMetrics = {
 const upTo = (last: number) => Array.from({ length: last + 1 }, (_, generation) => generation);
 
 test('what a run goes on with: the evaluation of the untrained policy, then the newest, by number', async () => {
-  const { store, head } = recordOf(2, [...upTo(300), 9999, 10000], 0);
+  const { store, head } = recordOf(1000, [...upTo(300), 999, 1000], 0);
   const { evaluations } = await continuationOf(store, runKey, head);
   assert.deepEqual([evaluations?.length, evaluations?.[0]?.generation], [200, 0]);
   assert.deepEqual(
     evaluations?.slice(-3).map(({ generation }) => generation),
-    [300, 9999, 10000],
+    [300, 999, 1000],
+  );
+});
+
+test('it does not count what was committed after the head was read', async () => {
+  const { store, heads } = recordOf(3, [0, 1, 2, 3], 0);
+  const { rewards, evaluations, head } = await continuationOf(store, runKey, heads[2]!);
+  assert.deepEqual([head?.generation, rewards?.length], [2, 2]);
+  assert.deepEqual(
+    evaluations?.map(({ generation }) => generation),
+    [0, 1, 2],
   );
 });
 

@@ -4,6 +4,7 @@ import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
 import { InfraProblem } from '../infra/problem.ts';
+import { ensureSentenceModel } from '../infra/setup/embedder.ts';
 import { setUp } from '../infra/setup/setUp.ts';
 import { startTestServices, stopTestServices } from './services.ts';
 
@@ -13,7 +14,7 @@ import { startTestServices, stopTestServices } from './services.ts';
  */
 const root = dirname(fileURLToPath(import.meta.url));
 /** A file that takes longer hangs. */
-const fileTimeoutMs = 12 * 60_000;
+const fileTimeoutMs = 40 * 60_000;
 
 function testFiles(filters: string[]): string[] {
   return readdirSync(root, { recursive: true, encoding: 'utf8' })
@@ -49,7 +50,9 @@ function runTests(files: string[], signal: AbortSignal): Promise<Outcome> {
 async function main(): Promise<number> {
   const files = testFiles(process.argv.slice(2));
   if (files.length === 0) throw new InfraProblem(`No test file matches ${process.argv.slice(2).join(' ')}`);
-  const { model } = await setUp((line) => console.error(`# ${line}`));
+  const report = (line: string) => console.error(`# ${line}`);
+  const { model } = await setUp(report);
+  await ensureSentenceModel(report);
   process.env['REITERATE_MODEL'] = model;
   const interruption = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interruption.abort());

@@ -39,7 +39,9 @@ async function removeAbandoned(): Promise<void> {
   const names = await readdir(homePath('services')).catch(() => []);
   for (const name of names) {
     const pid = /^test-(\d+)$/.exec(name)?.[1];
-    if (pid !== undefined && !isAlive(Number(pid))) await down({ instance: name, report, erase: true });
+    // One with our own number was somebody else's.
+    const abandoned = pid !== undefined && (Number(pid) === process.pid || !isAlive(Number(pid)));
+    if (abandoned) await down({ instance: name, report, erase: true });
   }
 }
 

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { withLock } from '../lock.mjs';
 import type { Report } from '../problem.ts';
+import { together } from '../together.ts';
 import { localConnection, type Connection } from './connection.ts';
 import { keepOrStart, statusOf, stop, type ServiceStatus } from './lifecycle.ts';
 import { minioService } from './minio.ts';
@@ -49,8 +50,7 @@ export async function up({ instance = defaultInstance, report }: ServicesOptions
         report,
       });
     };
-    const outcomes = await Promise.allSettled(services.map(start));
-    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+    await together(services.map(start));
     return {
       instance,
       folder,
@@ -66,7 +66,7 @@ export async function down(options: ServicesOptions & { erase?: boolean }): Prom
   const folder = instanceFolder(instance);
   await locked(folder, report, async () => {
     const state = readState(folder);
-    await Promise.all(services.map((service) => stop(service, folder, state, report)));
+    await together(services.map((service) => stop(service, folder, state, report)));
     if (erase) await rm(folder, { recursive: true, force: true });
   });
 }

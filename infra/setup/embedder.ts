@@ -6,6 +6,7 @@ import type { EmbedderName } from '../../workflows/contract/config.ts';
 import { TypedFailure } from '../../workflows/contract/failures.ts';
 import { homePath } from '../home.ts';
 import { InfraProblem, type Report } from '../problem.ts';
+import { together } from '../together.ts';
 import { download } from './download.ts';
 import { givenFile } from './given.ts';
 import { obtain, type Source } from './obtain.ts';
@@ -76,7 +77,7 @@ export async function ensureSentenceModel(report: Report): Promise<string> {
       });
     return given;
   }
-  const files = await Promise.all(
+  const files = await together(
     [weights, tokenizer].map(({ file, sha256, sources }) =>
       obtain(
         {

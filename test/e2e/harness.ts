@@ -58,7 +58,7 @@ export const smallConfig: RunConfig = {
   guards: { zeroRewardGenerations: null, truncatedShare: null, graderErrorShare: null, meanMismatch: null },
   device: 'cpu',
   threads: 2,
-  graderTimeoutMs: 5000,
+  graderTimeoutMs: 60_000,
 };
 
 /** Two layers with random weights, which learn nothing but take no time; their context holds no quoted answer. */
@@ -133,32 +133,56 @@ export function startRun(client: Client, id: string, config: unknown) {
 }
 
 /**
- * Waits until an activity of a workflow has run for a moment, so that a kill lands in its middle. Its first heartbeat
- * with progress would be too late to wait for: the server hears one a second, and a fast machine is done by then.
+ * Starts a run and comes back when an activity of its first generation has run for a moment, so that a kill lands in
+ * its middle. Its first heartbeat with progress would be too late to wait for: the server hears one a second, and a fast
+ * machine is done by then. When the step was over before that, another run is started, and looked at earlier.
  */
-export async function untilUnderWay(client: Client, workflowId: string, activityId: string): Promise<void> {
-  const runs = async () => {
-    const described = await client.workflow
-      .getHandle(workflowId)
-      .describe()
-      .catch(() => null);
-    const pending = described?.raw.pendingActivities?.find((activity) => activity.activityId === activityId);
-    return Boolean(pending?.lastStartedTime);
-  };
-  await until(`${activityId} of ${workflowId} is under way`, runs, { everyMs: 20 });
-  await sleep(200);
-  if (!(await runs()))
-    throw new Error(`${activityId} of ${workflowId} was over before anything could happen to it`);
+export async function runInTheMiddle(client: Client, id: string, config: unknown, activityId: string) {
+  for (const momentMs of [200, 100, 50, 0, 0]) {
+    const name = `${id}-${momentMs}-${Math.random().toString(36).slice(2, 8)}`;
+    const handle = await startRun(client, name, config);
+    const stateOf = () => stateOfActivity(client, `${name}/gen-0001`, activityId);
+    await until(`${activityId} of ${name} has begun`, async () => (await stateOf()) !== 'waiting', {
+      everyMs: 20,
+    });
+    await sleep(momentMs);
+    if ((await stateOf()) === 'running') return handle;
+    await handle.terminate();
+  }
+  throw new Error(`${activityId} of ${id} was over, five times, before anything could happen to it`);
 }
 
+async function stateOfActivity(client: Client, workflowId: string, activityId: string) {
+  const described = await client.workflow
+    .getHandle(workflowId)
+    .describe()
+    .catch(() => null);
+  if (!described) return 'waiting';
+  const pending = described.raw.pendingActivities?.find((activity) => activity.activityId === activityId);
+  if (pending) return pending.lastStartedTime ? 'running' : 'waiting';
+  return (await scheduledIn(client, workflowId)).includes(activityId) ? 'over' : 'waiting';
+}
+
+/** Ids of the activities that a workflow has scheduled, in their order. */
+export async function scheduledIn(client: Client, workflowId: string): Promise<string[]> {
+  const { events } = await client.workflow.getHandle(workflowId).fetchHistory();
+  return (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: scheduled }) =>
+    scheduled?.activityId ? [scheduled.activityId] : [],
+  );
+}
+
+/** Waits until a check holds; one that throws does not hold yet. */
 export async function until(
   what: string,
   check: () => Promise<boolean>,
-  { everyMs = 100, timeoutMs = 120_000 } = {},
+  { everyMs = 100, timeoutMs = 10 * 60_000 } = {},
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs;
-  while (!(await check())) {
-    if (Date.now() > deadline) throw new Error(`waited ${timeoutMs / 1000} s in vain until ${what}`);
+  for (;;) {
+    const seen = await check().catch((cause: unknown) => ({ cause }));
+    if (seen === true) return;
+    if (Date.now() > deadline)
+      throw new Error(`waited ${timeoutMs / 1000} s in vain until ${what}`, seen === false ? {} : seen);
     await sleep(everyMs);
   }
 }

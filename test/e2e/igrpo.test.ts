@@ -11,10 +11,11 @@ import {
   connectHarness,
   end,
   smallConfig,
+  runInTheMiddle,
+  scheduledIn,
   startRun,
   startWorkerProcess,
   tinyConfig,
-  untilUnderWay,
 } from './harness.ts';
 
 // At the top level, so that services started for this file alone live until its end.
@@ -128,12 +129,9 @@ test('every refinement leads to the best draft of its task, and drafts are not t
 });
 
 test('the draft stage has a place of its own on the timeline', async () => {
-  const { events } = await harness.client.workflow.getHandle(`${id}/gen-0001`).fetchHistory();
-  const ids = events?.flatMap(({ activityTaskScheduledEventAttributes: scheduled }) =>
-    scheduled ? [scheduled.activityId] : [],
-  );
-  const before = ids?.slice(0, ids.indexOf('g1-iterate-1'));
-  assert.deepEqual(before?.sort(), [
+  const ids = await scheduledIn(harness.client, `${id}/gen-0001`);
+  const before = ids.slice(0, ids.indexOf('g1-iterate-1'));
+  assert.deepEqual(before.sort(), [
     'g1-draft-evaluate-1',
     'g1-draft-evaluate-2',
     'g1-draft-iterate-1',
@@ -144,9 +142,7 @@ test('the draft stage has a place of its own on the timeline', async () => {
 });
 
 test('kill -9 of the worker in the middle of the drafts: same manifest hashes', async () => {
-  const killed = `drafted-killed-${process.pid}`;
-  const handle = await startRun(harness.client, killed, config);
-  await untilUnderWay(harness.client, `${killed}/gen-0001`, 'g1-draft-iterate-1');
+  const handle = await runInTheMiddle(harness.client, 'drafted-killed', config, 'g1-draft-iterate-1');
   await end(worker, 'SIGKILL');
   worker = await startWorkerProcess();
   const again = await readChain(harness.store, (await handle.result()).runKey);

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { readChain } from '../../activities/artifacts/manifests.ts';
 import { connectWithWorker, progressOf, startRun, tinyConfig, until } from './harness.ts';
@@ -36,8 +35,10 @@ test('a run longer than one workflow execution continues as new, with one unbrok
     return found.sort();
   };
   // What is listed follows what happened by a moment.
-  for (let tries = 0; tries < 50 && (await statuses())[0] !== 'completed'; tries++) await sleep(200);
-  assert.deepEqual(await statuses(), ['completed', 'continued'], 'one execution speaks for the run');
+  await until(
+    'one execution speaks for the run',
+    async () => String(await statuses()) === String(['completed', 'continued']),
+  );
   const chain = await readChain(harness.store, outcome.runKey);
   assert.deepEqual(
     chain.map(({ content }) => content.generation),
@@ -53,10 +54,7 @@ test('a run whose numbers are past a guard pauses, says why, and goes on when it
     guards: { ...tinyConfig.guards, zeroRewardGenerations: 2 },
   });
   const progress = () => progressOf(harness.client, handle.workflowId);
-  await until('the run pauses by itself', async () => (await progress()).status === 'paused', {
-    everyMs: 200,
-    timeoutMs: 60_000,
-  });
+  await until('the run pauses by itself', async () => (await progress()).status === 'paused');
   const paused = await progress();
   assert.match(paused.alarm ?? '', /^generation 2: .*2 generations in a row/);
   assert.deepEqual([paused.head?.generation, paused.child], [2, null]);

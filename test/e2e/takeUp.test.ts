@@ -30,6 +30,8 @@ test('a run that was terminated goes on from its newest generation, to the same 
   const id = `broken-${process.pid}`;
   const handle = await startRun(harness.client, id, config);
   const runKey = `${id}@${handle.firstExecutionRunId.slice(-8)}`;
+  // Something is left to do, however late it is terminated.
+  await handle.executeUpdate('stopAfterGeneration', { args: [3] });
   await until(
     'a generation is committed',
     async () => {
@@ -38,10 +40,10 @@ test('a run that was terminated goes on from its newest generation, to the same 
     },
     { everyMs: 20 },
   );
-  await handle.terminate('to see whether the run can be taken up');
+  await handle.terminate('to see whether the run can be taken up').catch(() => {});
   const taken = await takeUp(harness.store, temporal, id);
   assert.equal(taken.runKey, runKey);
-  assert.ok(taken.generation >= 2 && taken.generation < 6, String(taken.generation));
+  assert.ok(taken.generation >= 2 && taken.generation <= 3, String(taken.generation));
 
   const outcome = (await harness.client.workflow.getHandle(id).result()) as RunProgress;
   assert.equal(outcome.status, 'completed');

@@ -14,14 +14,26 @@ const runs = await connectQuickRuns();
 const config: RunConfig = { ...tinyConfig, generations: 4 };
 const everyOther = { ...config.evaluation, every: 2 };
 const soon = { everyMs: 20, timeoutMs: 60_000 };
+const begun: string[] = [];
 /** What these tests look for are waits without an end. */
 const test = (name: string, body: () => Promise<void>) => {
-  void limited(name, { timeout: 90_000 }, body);
+  void limited(name, { timeout: 90_000 }, (context) => {
+    // A run whose test failed would take the steps that the next test holds.
+    context.after(async () => {
+      for (const id of begun.splice(0))
+        await runs.client.workflow
+          .getHandle(id)
+          .terminate()
+          .catch(() => {});
+    });
+    return body();
+  });
 };
 
 async function start(name: string, changes: Partial<RunConfig> = {}) {
   const id = `${name}-${process.pid}`;
   const handle = await startRun(runs.client, id, { ...config, ...changes });
+  begun.push(id);
   return { handle, id, runKey: runKeyOf(id, handle.firstExecutionRunId) };
 }
 

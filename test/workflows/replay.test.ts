@@ -44,7 +44,9 @@ async function replay(history: Json, workflowId: string): Promise<Scheduled[]> {
       },
     },
   };
-  await Worker.runReplayHistory({ workflowBundle: { code }, sinks }, historyFromJSON(history), workflowId);
+  // A machine that stands still for a moment must not fail it.
+  const options = { workflowBundle: { code }, sinks, isolateExecutionTimeout: '2 minutes' } as const;
+  await Worker.runReplayHistory(options, historyFromJSON(history), workflowId);
   return scheduled;
 }
 

@@ -43,7 +43,7 @@ async function ablate(id: string) {
 }
 
 test('the untrained policy is of the first run, whichever ended first', { timeout: 90_000 }, async () => {
-  const id = `untrained-${process.pid}`;
+  const id = `first-untrained-${process.pid}`;
   const goOn = runs.hold('update', 2);
   const { states, tabulated } = await ablate(id);
   await until('the second run is done', async () => (await states())[1] === 'short done', {
@@ -57,7 +57,7 @@ test('the untrained policy is of the first run, whichever ended first', { timeou
 });
 
 test('what the first run cannot play, the next does', { timeout: 90_000 }, async () => {
-  const id = `untrained-again-${process.pid}`;
+  const id = `next-untrained-${process.pid}`;
   runs.hold('summarise set', 0)(ApplicationFailure.nonRetryable('nobody can grade', 'GraderUnavailable'));
   const { states, tabulated } = await ablate(id);
   assert.deepEqual(await tabulated(), {

@@ -1,8 +1,11 @@
 import { TypedFailure } from '../../../workflows/contract/failures.ts';
 
-/** How ONNX Runtime, C++, V8 for its buffers and V8 for its heap say it, in this order: none has a type or a code for it. */
+/**
+ * How ONNX Runtime says it, of arrays and of threads, then C++, V8 of its buffers, of its heap and of all else: none has
+ * a type or a code for it.
+ */
 const signs =
-  /Failed to allocate memory|bad_alloc|Array buffer allocation failed|JavaScript heap out of memory/i;
+  /Failed to allocate memory|pthread_create failed|bad_alloc|Array buffer allocation failed|JavaScript heap out of memory|process out of memory/i;
 
 /** Whether an error, or a line that a dying process printed, is about memory. */
 export function saysOutOfMemory(text: string): boolean {
