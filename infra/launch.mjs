@@ -93,13 +93,14 @@ const [script, args] =
 const [, minorVersion] = process.versions.node.split('.').map(Number);
 const hooks = process.version.startsWith('v20.') && minorVersion < 6 ? '--loader' : '--import';
 const tsx = pathToFileURL(join(root, 'node_modules/tsx/dist/loader.mjs')).href;
+// From before there is a child, which would else outlive us. At a terminal Ctrl-C reaches the child by itself; sent
+// twice, it would look like a second, impatient one.
+process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'));
+for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
 const child = spawn(process.execPath, [hooks, tsx, script, ...args], {
   stdio: 'inherit',
   env: { ...process.env, TSX_TSCONFIG_PATH: join(root, 'tsconfig.json') },
 });
-// At a terminal Ctrl-C reaches the child by itself; sent twice, it would look like a second, impatient one.
-process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'));
-for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
 child.on('error', (error) => fail(`Node.js cannot be started: ${error.message}`));
 child.on('exit', (code, signal) => {
   if (signal === null) process.exit(code);

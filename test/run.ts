@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { run } from 'node:test';
@@ -55,6 +56,8 @@ async function main(): Promise<number> {
   await ensureSentenceModel(report);
   process.env['REITERATE_MODEL'] = model;
   const interruption = new AbortController();
+  // The runner listens once a file.
+  setMaxListeners(files.length + 10, interruption.signal);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interruption.abort());
   try {
     await startTestServices();

@@ -3,6 +3,7 @@ import { after } from 'node:test';
 import { homePath } from '../infra/home.ts';
 import type { Connection } from '../infra/services/connection.ts';
 import { down, up } from '../infra/services/services.ts';
+import { isAlive } from './processes.ts';
 
 /** Holds the connection as JSON for test processes and the processes they start. */
 const variable = 'REITERATE_TEST_SERVICES';
@@ -42,14 +43,5 @@ async function removeAbandoned(): Promise<void> {
     // One with our own number was somebody else's.
     const abandoned = pid !== undefined && (Number(pid) === process.pid || !isAlive(Number(pid)));
     if (abandoned) await down({ instance: name, report, erase: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

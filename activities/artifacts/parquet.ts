@@ -28,6 +28,8 @@ interface Column {
   holds: (value: unknown) => boolean;
   /** What fits, for messages. */
   means: string;
+  /** Not by a dictionary, where the writer takes -0 for 0. */
+  plain?: true;
 }
 type Columns<Row> = { readonly [Name in keyof Row]-?: Column };
 
@@ -49,6 +51,7 @@ const double: Column = {
   schema: (name) => [{ name, type: 'DOUBLE', repetition_type: 'REQUIRED' }],
   holds: Number.isFinite,
   means: 'a finite number',
+  plain: true,
 };
 const ints: Column = {
   schema: (name) => list(name, 'INT32'),
@@ -61,6 +64,7 @@ const floats: Column = {
   holds: (value) =>
     Array.isArray(value) && value.every((element) => Number.isFinite(Math.fround(element as number))),
   means: 'a list of finite float32 numbers',
+  plain: true,
 };
 
 function oneOf(...members: string[]): Column {
@@ -73,6 +77,7 @@ function oneOf(...members: string[]): Column {
 
 function nullable(column: Column): Column {
   return {
+    ...column,
     schema: (name) => column.schema(name).map((element) => ({ ...element, repetition_type: 'OPTIONAL' })),
     holds: (value) => value === null || column.holds(value),
     means: `${column.means} or null`,
@@ -247,7 +252,11 @@ function encoder<Row extends object>(columns: Columns<Row>): Encode<Row> {
       const wrong = mismatch(named, row);
       if (wrong) throw new TypedFailure('ArtifactInvalid', `Row ${index}: ${wrong}. Nothing was written.`);
     });
-    const columnData = named.map(([name]) => ({ name, data: rows.map((row) => row[name as keyof Row]) }));
+    const columnData = named.map(([name, { plain }]) => ({
+      name,
+      data: rows.map((row) => row[name as keyof Row]),
+      ...(plain && { encoding: 'PLAIN' as const }),
+    }));
     return new Uint8Array(parquetWriteBuffer({ schema, columnData, createdBy: 'reiterate' }));
   };
 }

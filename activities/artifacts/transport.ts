@@ -20,11 +20,11 @@ export function deadlineTransport(useSSL: boolean, silenceMs = 10_000): Pick<typ
     );
     sent.on('timeout', () => {
       const { socket } = sent;
-      const moved = () => (socket?.bytesRead ?? 0) + (socket?.bytesWritten ?? 0);
-      const before = moved();
+      const reached = () => String([socket?.connecting, socket?.bytesRead, socket?.bytesWritten]);
+      const before = reached();
       // Was it us who were busy all the time? What has arrived by then is read first.
       setImmediate(() => {
-        if (moved() === before)
+        if (reached() === before)
           sent.destroy(Object.assign(new Error(`silent for ${silenceMs / 1000} s`), { code: 'ETIMEDOUT' }));
       });
     });

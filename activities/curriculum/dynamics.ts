@@ -125,7 +125,8 @@ export function meanPairwiseDistance(vectors: readonly ArrayLike<number>[]): Dis
     for (let b = 0; b < a; b++) {
       l2 += distance(vectors[a]!, vectors[b]!);
       const size = sizes[a]! * sizes[b]!;
-      cosine += size > 0 ? Math.max(0, 1 - dot(vectors[a]!, vectors[b]!) / size) : 1;
+      // Rounding leads out of what a cosine can be, far out where a product is next to nothing.
+      cosine += size > 0 ? Math.min(2, Math.max(0, 1 - dot(vectors[a]!, vectors[b]!) / size)) : 1;
     }
   const pairs = (vectors.length * (vectors.length - 1)) / 2;
   return { l2: l2 / pairs, cosine: cosine / pairs };

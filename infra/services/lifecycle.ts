@@ -120,15 +120,16 @@ async function becomesReady(
 /** The ports it had before, else the usual ones, each as far as it is free. */
 async function choosePorts(service: Service, state: State, fresh: boolean, report: Report): Promise<Ports> {
   const before = state[service.name]?.ports;
-  const choose = async (which: keyof Ports): Promise<number> => {
+  const choose = async (which: keyof Ports, promised?: number): Promise<number> => {
     const usual = service.usualPorts[which];
     const preferred = [...(before === undefined ? [] : [before[which]]), ...(fresh ? [] : [usual])];
-    const port = await freePort(preferred);
+    const port = await freePort(preferred, promised);
     if (!preferred.includes(port) && preferred.length > 0)
       report(`${service.title}: port ${preferred.join(' and ')} taken by another program, using ${port}`);
     return port;
   };
-  return { api: await choose('api'), web: await choose('web') };
+  const api = await choose('api');
+  return { api, web: await choose('web', api) };
 }
 
 /** Stops a service if it runs, and remembers that it was stopped on purpose. */

@@ -2,15 +2,13 @@ import { createServer } from 'node:net';
 
 export const loopback = '127.0.0.1';
 
-/** The first of these ports that is free on the loopback address, else any free one. */
-export async function freePort(preferred: number[]): Promise<number> {
-  for (const port of preferred) {
+/** The first of these ports that is free on the loopback address, else any free one; never `promised`. */
+export async function freePort(preferred: readonly number[], promised?: number): Promise<number> {
+  for (const port of [...preferred, 0, 0]) {
     const free = await tryListen(port);
-    if (free !== null) return free;
+    if (free !== null && free !== promised) return free;
   }
-  const any = await tryListen(0);
-  if (any === null) throw new Error('The system has no free port');
-  return any;
+  throw new Error('The system has no free port');
 }
 
 function tryListen(port: number): Promise<number | null> {

@@ -124,6 +124,13 @@ test('log-probs are rounded to float32', async () => {
   assert.deepEqual(row?.logProbs, [Math.fround(-0.1)]);
 });
 
+test('0 and −0 stay what they are, beside each other', async () => {
+  const rows = [0, -0].map((quality) => ({ ...graded, quality }));
+  assert.deepEqual(await decodeGraded(encodeGraded(rows), 'key'), rows);
+  const [row] = await decodeRollouts(encodeRollouts([{ ...rolled, logProbs: [0, -0, 0] }]), 'key');
+  assert.deepEqual(row?.logProbs, [0, -0, 0]);
+});
+
 test('a value its column cannot keep is refused, with row and column', () => {
   const refused = (change: object, message: RegExp) =>
     assert.throws(() => encodeRollouts([rolled, { ...rolled, ...change }]), {

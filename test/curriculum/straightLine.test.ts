@@ -75,8 +75,13 @@ test('a generation’s scoring equals a straight-line reimplementation on random
     quality: fc.constantFrom(0, 0.5, 1),
     response: fc.constantFrom('yes', 'no', 'perhaps', ' yes'),
     truncated: fc.boolean(),
-    failure: fc.option(fc.constant('broken'), { freq: 30 }),
+    failure: fc.oneof(
+      { weight: 30, arbitrary: fc.constant(null) },
+      { weight: 1, arbitrary: fc.constant('broken') },
+    ),
   });
+  /** That every kind of group was there, and entries of the buffer to compare. */
+  const seen = { trained: 0, withoutSignal: 0, overlong: 0, failed: 0, kept: 0, full: 0 };
   fc.assert(
     fc.property(
       fc.uniqueArray(fc.constantFrom(...starts.keys()), { minLength: 1, maxLength: 6 }),
@@ -120,10 +125,17 @@ test('a generation’s scoring equals a straight-line reimplementation on random
         assert.deepEqual([...kept.keys()].sort(), [...expected.ids.keys()].sort());
         for (const [id, value] of kept) assert.ok(Math.abs(value - expected.ids.get(id)!) < 1e-12);
         const { drawn, trained, withoutSignal, filtered, failed } = actual.conservation;
-        const lost = (filtered['overlong'] ?? 0) + (failed['graderFailed'] ?? 0);
-        assert.equal(drawn, trained + withoutSignal + lost);
+        const [overlongs, failures] = [filtered['overlong'] ?? 0, failed['graderFailed'] ?? 0];
+        assert.equal(drawn, trained + withoutSignal + overlongs + failures);
+        seen.trained += trained;
+        seen.withoutSignal += withoutSignal;
+        seen.overlong += overlongs;
+        seen.failed += failures;
+        seen.kept += kept.size;
+        if (kept.size === capacity) seen.full++;
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 1000 },
   );
+  for (const [kind, count] of Object.entries(seen)) assert.ok(count > 0, kind);
 });

@@ -62,6 +62,8 @@ export class EngineProcess {
   readonly #lastLines: string[] = [];
   #pending: Pending | null = null;
   #killedFor: TypedFailure | null = null;
+  /** Its last result has been read. */
+  #delivered = Promise.resolve();
   /** Where the child leaves large results. */
   readonly #folder = mkdtempSync(join(tmpdir(), 'reiterate-engine-'));
 
@@ -93,7 +95,10 @@ export class EngineProcess {
       const end = (cause: string) => {
         this.alive = false;
         this.#settle()?.reject(this.#killedFor ?? this.#crash(cause));
-        void rm(this.#folder, { recursive: true, force: true }).finally(resolve);
+        void this.#delivered
+          .then(() => rm(this.#folder, { recursive: true, force: true }))
+          .catch((error: Error) => this.#options.log(`${this.#folder} is left: ${error.message}`))
+          .then(resolve);
       };
       this.#child.on('error', (error) => {
         if (this.#child.pid === undefined) end(`could not be started: ${error.message}`);
@@ -148,7 +153,7 @@ export class EngineProcess {
         void this.#supply(pending, message.sha256);
         return;
       case 'result':
-        void this.#deliver(message.output);
+        this.#delivered = this.#deliver(message.output);
         return;
       case 'aborted':
         this.#settle()?.reject(pending.abortReason);

@@ -55,7 +55,8 @@ function likeliest(probabilities: Float32Array, topK: number | null, topP: numbe
       candidates.push(token);
       mass += probabilities[token]!;
     }
-    const enough = candidates.length >= k || (topP !== null && mass >= topP * total);
+    // Beside top-k, top-p is a share of what top-k leaves: of what is known when k are.
+    const enough = candidates.length >= k || (topK === null && mass >= topP! * total);
     // Single precision ends long before.
     if (!enough && least > 1e-60) continue;
     candidates.sort((a, b) => probabilities[b]! - probabilities[a]! || a - b);

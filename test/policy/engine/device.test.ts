@@ -12,6 +12,7 @@ import type { Blob, Device, SamplePrompt } from '../../../activities/policy/poli
 import { keyOf, keyToHex } from '../../../activities/random.ts';
 import { TypedFailure, type FailureType } from '../../../workflows/contract/failures.ts';
 import { modelPath } from '../model.ts';
+import { isAlive } from '../../processes.ts';
 
 const path = await modelPath();
 const open: Device[] = [];
@@ -37,13 +38,6 @@ const failsWith = (type: FailureType, pattern: RegExp) => (error: unknown) => {
   assert.equal(error.type, type);
   assert.match(error.message, pattern);
   return true;
-};
-const alive = (pid: number) => {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
 };
 
 /** Starts a long generate and comes back when it is sampling; `result` is how it ends. */
@@ -99,8 +93,8 @@ test('a Hugging Face folder is a model, too', async () => {
   assert.ok(groups.flat().every(({ tokenIds }) => tokenIds.length > 0));
 });
 
-test('one engine: blobs, abort, queue, kill -9 and silence, each followed by an undisturbed call', async (t) => {
-  const engine = await device({ silenceTimeoutMs: 8000 });
+test('one engine: blobs, abort, queue and kill -9, each followed by an undisturbed call', async (t) => {
+  const engine = await device();
   const undisturbed = await engine.generate(null, prompts, options);
 
   await t.test('what is asked for comes back, in order', async () => {
@@ -155,12 +149,25 @@ test('one engine: blobs, abort, queue, kill -9 and silence, each followed by an 
     assert.notEqual(engine.processId(), before);
   });
 
+  await t.test('close ends the process and what waits', async () => {
+    const { result } = await underWay(engine);
+    const pid = engine.processId()!;
+    await Promise.all([assert.rejects(result, failsWith('WorkerStopping', /closed/)), engine.close()]);
+    assert.equal(isAlive(pid), false);
+    await assert.rejects(engine.model(), failsWith('WorkerStopping', /closed/));
+  });
+});
+
+test('silence of 8 s in a step', async (t) => {
+  const engine = await device({ silenceTimeoutMs: 8000 });
+  await engine.generate(null, prompts, options);
+
   await t.test('a process that stands still is killed and named', async () => {
     const { result } = await underWay(engine);
     const stopped = engine.processId()!;
     process.kill(stopped, 'SIGSTOP');
     await assert.rejects(result, failsWith('EngineSilent', /no progress for 8 s in phase 'sample'/));
-    assert.equal(alive(stopped), false);
+    assert.equal(isAlive(stopped), false);
     assert.equal((await engine.model()).vocabulary, 49152);
   });
 
@@ -170,14 +177,6 @@ test('one engine: blobs, abort, queue, kill -9 and silence, each followed by an 
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 8_500);
     await result;
     assert.equal(engine.processId(), spoke);
-  });
-
-  await t.test('close ends the process and what waits', async () => {
-    const { result } = await underWay(engine);
-    const pid = engine.processId()!;
-    await Promise.all([assert.rejects(result, failsWith('WorkerStopping', /closed/)), engine.close()]);
-    assert.equal(alive(pid), false);
-    await assert.rejects(engine.model(), failsWith('WorkerStopping', /closed/));
   });
 });
 
@@ -189,7 +188,7 @@ test('the engine ends with its parent, which any TypeScript loader may have star
   );
   const [line] = (await once(createInterface({ input: parent.stdout }), 'line')) as [string];
   const pid = Number(line);
-  assert.ok(alive(pid));
+  assert.ok(isAlive(pid));
   parent.kill('SIGKILL');
-  while (alive(pid)) await sleep(50);
+  while (isAlive(pid)) await sleep(50);
 });

