@@ -8,11 +8,12 @@
  *    group has no gradient.
  * 2. It is the population variance (÷ G), with nothing rescaled inside a group.
  *
- * Equal rewards give exactly 0, whatever their value: differences are taken before sums.
+ * It is computed as (1/G²) Σ_{i<j} (r_i − r_j)², of sorted rewards: equal rewards give exactly 0, whatever their value, and
+ * the same rewards in another order the same bits, so that equals are equals where entries are ranked.
  */
 export function learnability(rewardsG: readonly number[]): number {
-  const [first = 0] = rewardsG;
-  const shiftedG = rewardsG.map((reward) => reward - first);
-  const mean = shiftedG.reduce((sum, shifted) => sum + shifted, 0) / shiftedG.length;
-  return shiftedG.reduce((sum, shifted) => sum + (shifted - mean) ** 2, 0) / shiftedG.length;
+  const sortedG = rewardsG.toSorted((a, b) => a - b);
+  let sum = 0;
+  for (const [i, reward] of sortedG.entries()) for (let j = 0; j < i; j++) sum += (reward - sortedG[j]!) ** 2;
+  return sum / sortedG.length ** 2;
 }

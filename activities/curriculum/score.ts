@@ -121,7 +121,8 @@ function scoreGroup(
     step,
     dropped: failed ? 'graderFailed' : equal ? 'noSignal' : masked ? 'overlong' : null,
     learnability: learnability(scoreOn === 'reward' ? rewardsG : outcomes.map(({ quality }) => quality)),
-    meanQuality: mean(outcomes.map(({ quality }) => quality)),
+    // Sorted, so that it does not hang on which rollout was which.
+    meanQuality: mean(outcomes.map(({ quality }) => quality).sort((a, b) => a - b)),
     meanReward: mean(rewardsG),
     rollouts: outcomes.map(({ rolloutId, quality }, rollout) => ({
       rolloutId,

@@ -18,6 +18,11 @@ export function bufferStatistics({ buffer }: Curriculum): {
   };
 }
 
+/** A number as it is ranked: those that differ by rounding alone are equals. */
+export function ranked(value: number): number {
+  return Math.round(value * 2 ** 40);
+}
+
 /** The arithmetic mean, added up from the first; 0 for no numbers, so that nothing empty becomes a NaN. */
 export function mean(numbers: readonly number[]): number {
   return numbers.reduce((sum, value) => sum + value, 0) / Math.max(numbers.length, 1);

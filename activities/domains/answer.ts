@@ -11,8 +11,8 @@ const decimal = String.raw`(?:${integer})(?:\.\d+)?|\.\d+`;
 const latexFraction = String.raw`\\[dt]?frac\s*\{\s*[+-]?(?:${decimal})\s*\}\s*\{\s*[+-]?(?:${decimal})\s*\}`;
 const unsigned = String.raw`${latexFraction}|(?:${decimal})(?:\s*\/\s*[+-]?(?:${decimal}))?`;
 
-/** A number in running text. A minus sign belongs to it unless something stands before it to subtract from. */
-const numberInText = new RegExp(String.raw`(?:(?<![\d)}\]]\s*)[+-]\s*)?(?:${unsigned})`, 'g');
+/** A number in running text. A minus sign belongs to it unless something stands before it, on its line, to subtract from. */
+const numberInText = new RegExp(String.raw`(?:(?<![\d)}\]][^\S\n]*)[+-]\s*)?(?:${unsigned})`, 'g');
 const wholeNumber = new RegExp(String.raw`^[+-]?\s*(?:${unsigned})$`);
 
 /**
@@ -91,6 +91,7 @@ function tidy(text: string): string {
   return text
     .replace(/[−–]/g, '-')
     .replace(/\{,\}/g, ',')
+    .replace(/\\([%$])/g, '$1')
     .replace(/\\[,!;: ]|\\[()[\]]|\$/g, '');
 }
 

@@ -17,6 +17,21 @@ test('learnability is p(1 − p) of binary rewards', () => {
   }
 });
 
+test('learnability of the same rewards is the same, bit by bit, in any order', () => {
+  const anyOrder = rewards.chain((rewardsG) =>
+    fc.tuple(
+      fc.constant(rewardsG),
+      fc.shuffledSubarray(rewardsG, { minLength: rewardsG.length, maxLength: rewardsG.length }),
+    ),
+  );
+  fc.assert(fc.property(anyOrder, ([one, other]) => learnability(one) === learnability(other)));
+  for (let size = 2; size <= 16; size++)
+    for (let ones = 0; ones <= size; ones++) {
+      const rewardsG = Array.from({ length: size }, (_, rollout) => (rollout < ones ? 1 : 0));
+      assert.equal(learnability(rewardsG), learnability(rewardsG.map((reward) => 1 - reward)));
+    }
+});
+
 test('learnability lies in [0, 0.25] and is 0 exactly for equal rewards', () => {
   fc.assert(
     fc.property(rewards, (rewardsG) => {

@@ -194,6 +194,46 @@ test('pr-grpo: the most uncertain first, but what was not seen for long before a
   assert.equal(tasks(strategy.propose(after, proposing(12)))[0], 3);
 });
 
+test('pass rates as far from one half on either side are equals', () => {
+  const buffer = [one(0, { passRate: 0.2 }), one(1, { passRate: 0.8 })];
+  const replay = {
+    name: 'prompt-replay',
+    passRate: { low: 0, high: 1 },
+    cooldown: 0,
+    maxVisits: 3,
+  } as const;
+  for (const config of [replay, { name: 'pr-grpo', smoothing: 1, retestAfter: 1000 } as const]) {
+    const [first] = firstOnes(config, buffer, 2000);
+    // Five standard deviations.
+    assert.ok(Math.abs(first! - 1000) < 112, `${config.name}: ${first}`);
+  }
+});
+
+test('a full buffer gives up what the strategy ranks last', () => {
+  const kept = (config: SelectionConfig, passRates: readonly number[]) => {
+    const buffer = passRates.map((passRate, i) =>
+      one(i, { passRate, score: passRate, scoreGeneration: i + 1 }),
+    );
+    const last = buffer.at(-1)!;
+    const arrival = { instance: last.instance, score: last.score, passRate: last.passRate, inherited: false };
+    const observedFull = { ...observed([arrival], 9), capacity: passRates.length - 1 };
+    return strategyOf(config)
+      .observe(buffer.slice(0, -1), observedFull)
+      .map(({ instance }) => instance.baseTaskId)
+      .sort();
+  };
+  assert.deepEqual(kept({ name: 'pr-grpo', smoothing: 1, retestAfter: 10 }, [0.5, 0, 0.25]), [
+    'task-0',
+    'task-2',
+  ]);
+  const replay = { name: 'prompt-replay', passRate: { low: 0, high: 1 }, cooldown: 0, maxVisits: 3 } as const;
+  assert.deepEqual(
+    kept(replay, [0.5, 0.25, 0]),
+    ['task-1', 'task-2'],
+    'the oldest, though its score is the highest',
+  );
+});
+
 test('difficulty-pool: shares of the draws, and nothing from a pool without one', () => {
   const pools = { easy: 1, normal: 0.5, hard: 0 };
   const buffer = Object.values(pools).flatMap((passRate, pool) =>

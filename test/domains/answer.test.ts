@@ -48,6 +48,18 @@ const correct: [response: string, gold: string][] = [
   ['\\boxed{6/2}', '3'],
   ['\\(\\boxed{3.70}\\)', '3.7'],
   ['That makes 12 apples.', '12'],
+  ['\\boxed{5\\%}', '5'],
+  ['\\boxed{\\$5}', '5'],
+  ['5\\%', '5'],
+  ['8 - 11\n-3', '-3'],
+  ['It is 1,2345', '2345'],
+  ['(5) -3', '3'],
+  ['x = –2', '-2'],
+  ['\\boxed{5\\;000}', '5000'],
+  ['\\boxed{7\\mathrm{ m}}', '7'],
+  ['\\boxed{90°}', '90'],
+  ['\\boxed{Yes}', 'yes'],
+  ['\\boxed{a  b}', 'a b'],
 ];
 for (const [response, gold] of correct)
   test(`${JSON.stringify(response)} is ${gold}`, () =>
@@ -61,6 +73,7 @@ const wrong: [response: string, gold: string][] = [
   ['\\boxed{1,23}', '123'],
   ['\\boxed{0.3333}', '1/3'],
   ['\\boxed{1/0}', '0'],
+  ['\\boxed{0/0}', '7'],
   ['\\boxed{--1}', '-1'],
   ['7 \\boxed{8}', '7'],
 ];

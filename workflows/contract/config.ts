@@ -3,6 +3,8 @@ import { DomainConfig, taskCounts, unanswered } from './domain.ts';
 import { SelectionConfig } from './selection.ts';
 
 const probability = z.number().min(0).max(1);
+/** Of a moving average; at 1 it would never move. */
+const decay = z.number().min(0).lt(1);
 const positive = z.number().positive();
 const count = z.int().positive();
 
@@ -92,7 +94,7 @@ export type SamplingConfig = z.infer<typeof SamplingConfig>;
 
 export const TrainingConfig = z.strictObject({
   learningRate: positive,
-  adamBetas: z.tuple([probability, probability]),
+  adamBetas: z.tuple([decay, decay]),
   adamEpsilon: positive,
   weightDecay: z.number().nonnegative(),
   /** Largest gradient norm; a larger one is scaled down to it. */

@@ -139,10 +139,17 @@ function keysAt(schema: unknown, path: Path, input: unknown): string[] {
     return keysAt(schema.unwrap(), path, input);
   if (schema instanceof z.ZodDiscriminatedUnion)
     return keysAt(memberFor(schema, input) ?? schema.options[0], path, input);
-  if (!(schema instanceof z.ZodObject)) return [];
   const [key, ...deeper] = path;
-  if (key === undefined) return Object.keys(schema.shape);
-  return keysAt(schema.shape[String(key)], deeper, valueAt(input, [key]));
+  if (key === undefined) return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+  return keysAt(below(schema, key), deeper, valueAt(input, [key]));
+}
+
+/** What the schema wants under a key of an object, a record or a list. */
+function below(schema: unknown, key: PropertyKey): unknown {
+  if (schema instanceof z.ZodObject) return schema.shape[String(key)];
+  if (schema instanceof z.ZodRecord) return schema.valueType;
+  if (schema instanceof z.ZodArray) return schema.element;
+  return undefined;
 }
 
 function memberFor(union: z.ZodDiscriminatedUnion, input: unknown): unknown {

@@ -1,14 +1,15 @@
 import type { SelectionOf } from '../../../workflows/contract/selection.ts';
 import { insertBy, type Rank } from '../insertion.ts';
-import { mean } from '../statistics.ts';
+import { mean, ranked } from '../statistics.ts';
 import type { BufferEntry } from '../types.ts';
 import type { Strategy } from './strategy.ts';
 
 /** p̂ (1 − p̂), the variance that a pass rate of p̂ makes one expect. */
 const priority = ({ passRate }: BufferEntry): number => passRate * (1 - passRate);
 
-const highestPriorityFirst: Rank = (a, b) =>
-  priority(b) - priority(a) || b.scoreGeneration - a.scoreGeneration;
+const byPriority: Rank = (a, b) => ranked(priority(b)) - ranked(priority(a));
+
+const highestPriorityFirst: Rank = (a, b) => byPriority(a, b) || b.scoreGeneration - a.scoreGeneration;
 
 /**
  * PR-GRPO (arXiv:2601.02648): the instances of highest p̂ (1 − p̂) first, with p̂ a moving average of their pass rates.
@@ -28,7 +29,7 @@ export function prGrpo({ smoothing, retestAfter }: SelectionOf<'pr-grpo'>): Stra
           waited: due(entry, generation) ? unvisited(entry, generation) : 0,
           tie: random(entry.instance.id),
         }))
-        .sort((a, b) => b.waited - a.waited || priority(b.entry) - priority(a.entry) || a.tie - b.tie)
+        .sort((a, b) => b.waited - a.waited || byPriority(a.entry, b.entry) || a.tie - b.tie)
         .map(({ entry }) => entry),
     observe: (buffer, observed) => insertBy(highestPriorityFirst, buffer, observed, smoothing),
     metrics: (buffer, generation) => ({

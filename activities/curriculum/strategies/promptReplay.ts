@@ -1,5 +1,6 @@
 import type { SelectionOf } from '../../../workflows/contract/selection.ts';
 import { insertBy, newestScoreFirst } from '../insertion.ts';
+import { ranked } from '../statistics.ts';
 import type { BufferEntry } from '../types.ts';
 import type { Strategy } from './strategy.ts';
 
@@ -12,7 +13,7 @@ export function promptReplay({ passRate, cooldown, maxVisits }: SelectionOf<'pro
     entry.passRate >= passRate.low && entry.passRate <= passRate.high && entry.visits < maxVisits;
   const rested = ({ visitGeneration }: BufferEntry, generation: number) =>
     visitGeneration === null || generation - visitGeneration > cooldown;
-  const nearness = (entry: BufferEntry) => -Math.abs(entry.passRate - 0.5);
+  const nearness = (entry: BufferEntry) => -ranked(Math.abs(entry.passRate - 0.5));
   return {
     propose: (buffer, { generation, random }) =>
       buffer

@@ -15,7 +15,7 @@ export function openArithmetic(config: DomainOf<'arithmetic'>): Domain {
   const taskOf = madeBy('arithmetic', new Map(all.map((task) => [task.id, task])));
   return {
     name: 'arithmetic',
-    graderVersion: 'arithmetic-1',
+    graderVersion: 'arithmetic-2',
     rewardMode: 'verification',
     stopStrings: [],
     maxTurns: 1,

@@ -17,7 +17,7 @@ export function openLedger(config: DomainOf<'ledger'>): Domain {
   const scriptOf = madeBy('ledger', new Map([...train, ...heldOut]));
   return {
     name: 'ledger',
-    graderVersion: 'ledger-1',
+    graderVersion: 'ledger-2',
     rewardMode: 'verification',
     stopStrings: [],
     maxTurns: config.turns.most,

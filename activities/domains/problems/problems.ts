@@ -26,7 +26,7 @@ export function openProblems({ train, heldOut, instruction }: DomainOf<'problems
   const problemOf = madeBy('problems', problems);
   return {
     name: 'problems',
-    graderVersion: 'problems-1',
+    graderVersion: 'problems-2',
     rewardMode: 'verification',
     stopStrings: [],
     maxTurns: 1,

@@ -34,6 +34,24 @@ test('an unknown key is named by path with the nearest valid one', () => {
   ]);
 });
 
+test('so is one in a list', () => {
+  const problem = { id: 'a', question: '2 + 2?', answer: '4' };
+  const domain = {
+    name: 'problems',
+    train: [{ ...problem, anwser: '4' }],
+    heldOut: [problem],
+    instruction: null,
+  };
+  const [said] = problemsOf({ ...aConfig(), domain });
+  assert.equal(said, "domain.train[0].anwser: unknown key; the nearest valid one is 'answer'");
+});
+
+test('a moving average that never moves is refused', () => {
+  const { training, ...config } = aConfig();
+  const [said] = problemsOf({ ...config, training: { ...training, adamBetas: [0.9, 1] } });
+  assert.match(said ?? '', /^training\.adamBetas\[1\]: expected a number < 1/);
+});
+
 test('the adapter may be null, for all weights, and its keys are checked all the same', () => {
   const { training, ...config } = aConfig();
   assert.ok(parseRunConfig({ ...config, training: { ...training, lora: null } }).ok);
