@@ -4,6 +4,7 @@ export const loopback = '127.0.0.1';
 
 /** The first of these ports that is free on the loopback address, else any free one; never `promised`. */
 export async function freePort(preferred: readonly number[], promised?: number): Promise<number> {
+  // Port 0 is any free one; asked twice, because the first may be the promised one.
   for (const port of [...preferred, 0, 0]) {
     const free = await tryListen(port);
     if (free !== null && free !== promised) return free;

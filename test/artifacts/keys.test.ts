@@ -51,8 +51,10 @@ test('keys are legible', () => {
 });
 
 test('any run key stays in a folder of its own and is read back from it', () => {
-  // Six characters of the longest kind still fit.
-  const runKey = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 6 });
+  // Fifteen characters of the longest kind do not fit; see the next test.
+  const runKey = fc
+    .string({ unit: 'grapheme', minLength: 1, maxLength: 15 })
+    .filter((key) => encodeURIComponent(key).length <= 200);
   fc.assert(
     fc.property(fc.oneof(runKey, fc.constantFrom('..', '.', 'a/../b', 'a//b', '%2F', "it's (1)*")), (key) => {
       const folder = keys.run(key);

@@ -22,6 +22,9 @@ const configs: readonly SelectionConfig[] = [
   { name: 'difficulty-pool', easyFrom: 0.8, hardUpTo: 0.2, easyShare: 0.1, hardShare: 0.2 },
 ];
 
+/** Takes whatever was seen less than three times. */
+const replay = { name: 'prompt-replay', passRate: { low: 0, high: 1 }, cooldown: 0, maxVisits: 3 } as const;
+
 /** An entry of a task of its own. */
 const one = (index: number, rest: Partial<BufferEntry> = {}) =>
   entry(base(`task-${index}`), rest.score ?? 0.1, { ordinal: index, ...rest });
@@ -148,12 +151,7 @@ test('plr-rank draws in proportion to rank^(−1/τ), equals sharing their ranks
 });
 
 test('prompt-replay: a window of pass rates, a rest, and a limit of visits', () => {
-  const config = {
-    name: 'prompt-replay',
-    passRate: { low: 0.25, high: 0.7 },
-    cooldown: 5,
-    maxVisits: 3,
-  } as const;
+  const config = { ...replay, passRate: { low: 0.25, high: 0.7 }, cooldown: 5 };
   const buffer = [
     one(0, { passRate: 0.25 }),
     one(1, { passRate: 0.5 }),
@@ -196,12 +194,6 @@ test('pr-grpo: the most uncertain first, but what was not seen for long before a
 
 test('pass rates as far from one half on either side are equals', () => {
   const buffer = [one(0, { passRate: 0.2 }), one(1, { passRate: 0.8 })];
-  const replay = {
-    name: 'prompt-replay',
-    passRate: { low: 0, high: 1 },
-    cooldown: 0,
-    maxVisits: 3,
-  } as const;
   for (const config of [replay, { name: 'pr-grpo', smoothing: 1, retestAfter: 1000 } as const]) {
     const [first] = firstOnes(config, buffer, 2000);
     // Five standard deviations.
@@ -226,7 +218,6 @@ test('a full buffer gives up what the strategy ranks last', () => {
     'task-0',
     'task-2',
   ]);
-  const replay = { name: 'prompt-replay', passRate: { low: 0, high: 1 }, cooldown: 0, maxVisits: 3 } as const;
   assert.deepEqual(
     kept(replay, [0.5, 0.25, 0]),
     ['task-1', 'task-2'],
